@@ -1,0 +1,1 @@
+"""Run agents' eval cases as pytest tests: recorded, guarded, replayed offline."""

@@ -1,0 +1,1 @@
+"""The membrane that keeps secrets out of files, prints and models."""

@@ -1,0 +1,1 @@
+"""One trial of a real agent behind the guard."""

@@ -1,0 +1,146 @@
+"""The record of one trial: everything a check, a report or a results file may ask about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal, TypeAlias
+
+from . import money
+from .call import Call
+from .case import Outcome
+from .pins import Pins
+from .values import Json, JsonObject
+from .verdict import CheckResult
+
+Mode: TypeAlias = Literal["replay", "hybrid", "tools-live", "live"]
+ProblemKind: TypeAlias = Literal[
+    "miss",
+    "unused",
+    "unused_warning",
+    "cassette",
+    "closed",
+    "budget",
+    "timeout",
+    "agent",
+    "serialise",
+    "secret",
+    "network",
+    "setup",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens of one or more model answers; `input` includes cached ones."""
+
+    input: int
+    output: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """The toolbox's state around the run; `known` is False, with `why`, where a replay cannot tell it."""
+
+    before: Json = None
+    after: Json = None
+    known: bool = False
+    why: str = "the toolbox offers no state"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Something that fails the trial whatever the checks say, latched when it happened (`text` is for people, whole)."""
+
+    kind: ProblemKind
+    text: str
+    data: JsonObject = field(default_factory=dict)
+
+    @property
+    def fatal(self) -> bool:
+        return self.kind != "unused_warning"
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """One trial, as it went."""
+
+    trial: int = 1
+    outcome: Outcome = "completed"
+    mode: Mode = "replay"
+    task: str = ""
+    calls: list[Call] = field(default_factory=list)
+    messages: list[JsonObject] = field(default_factory=list)
+    """The conversation in chat form: user, assistant and tool messages, in order."""
+    said: list[str] = field(default_factory=list)
+    """Every text to the user."""
+    turns: list[Turn] = field(default_factory=list)
+    output: Json = None
+    """The final reply: text, a JSON value, or None."""
+    state: State = field(default_factory=State)
+    model_steps: int = 0
+    """Model answers; `steps` falls back to tool calls where there were none."""
+    usage: Usage | None = None
+    """None: unknown. A run that met no model and names none has Usage(0, 0)."""
+    cost_usd: Decimal | None = None
+    interventions: list[JsonObject] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    error: str | None = None
+    """What the agent raised, with its traceback, where the outcome is error."""
+    stop: str | None = None
+    """One sentence on why a run that did not complete ended."""
+    labels: list[str] = field(default_factory=list)
+    """racy, counterfactual, stub, recorded, ...: what a reader must know about how the run was made."""
+    pins: Pins | None = None
+    stale: list[str] = field(default_factory=list)
+    """Pins that changed since the recording, one sentence each."""
+    cassette: str | None = None
+    events: str | None = None
+    duration_s: float = 0.0
+    checks: list[CheckResult] = field(default_factory=list)
+    success: bool = False
+
+    @property
+    def steps(self) -> int:
+        """Model answers; in a run with no model, tool calls."""
+        return self.model_steps or len(self.calls)
+
+    @property
+    def miss(self) -> JsonObject | None:
+        """The first replay miss as data."""
+        return next((p.data for p in self.problems if p.kind == "miss"), None)
+
+    def as_json(self) -> JsonObject:
+        """A RUN of the results file (fixed)."""
+        return {
+            "trial": self.trial,
+            "success": self.success,
+            "outcome": self.outcome,
+            "mode": self.mode,
+            "cost_usd": money.text(self.cost_usd),
+            "tokens": None if self.usage is None else {"input": self.usage.input, "output": self.usage.output},
+            "steps": self.steps,
+            "calls": [c.as_json() for c in self.calls],
+            "interventions": self.interventions,
+            "checks": [c.as_json() for c in self.checks],
+            "output": self.output,
+            "pins": self.pins.as_json() if self.pins else None,
+            "duration_s": round(self.duration_s, 6),
+            "miss": self.miss,
+            "problems": [{"kind": p.kind, "text": p.text} for p in self.problems],
+            "error": self.error,
+            "labels": self.labels,
+            "stale": self.stale,
+            "cassette": self.cassette,
+            "events": self.events,
+        }
+
+
+@dataclass(slots=True, kw_only=True)
+class Turn:
+    """What one turn of the conversation did: slices of the run."""
+
+    user: str
+    calls: list[Call] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    state: State = field(default_factory=State)

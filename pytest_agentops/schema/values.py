@@ -1,0 +1,165 @@
+"""JSON values: what a tool, a model, a cassette and a result are made of, and their canonical text.
+
+Numbers are `int`, `float`, or `Decimal` where a float would lose digits; `number` and `jsonable` keep to that rule, so that
+``39.50`` and ``39.5`` are one value and ``0.1234567890123456789`` keeps its digits.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import enum
+import hashlib
+import json
+import math
+import unicodedata
+import uuid
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+Json: TypeAlias = Any
+"""``None | bool | int | float | Decimal | str | list[Json] | dict[str, Json]`` (mypy has no useful recursive alias for it)."""
+
+JsonObject: TypeAlias = dict[str, Any]
+
+
+class NotJson(ValueError):
+    """A value that JSON cannot say; `path` is where it sits (``$.a[0]``), `found` its type's name."""
+
+    def __init__(self, path: str, found: str, why: str) -> None:
+        super().__init__(f"{path}: {why}")
+        self.path = path
+        self.found = found
+
+
+def number(text: str) -> int | float | Decimal:
+    """The JSON number that `text` writes; a `Decimal` only where a float would lose digits."""
+    try:
+        return int(text)
+    except ValueError:
+        return _exact(Decimal(text))
+
+
+def _exact(value: Decimal) -> int | float | Decimal:
+    if value == value.to_integral_value() and abs(value) < 10**15:
+        return int(value) if value == int(value) and value.as_tuple().exponent == 0 else float(value)
+    as_float = float(value)
+    return as_float if math.isfinite(as_float) and Decimal(repr(as_float)) == value else value
+
+
+def jsonable(value: object, path: str = "$") -> Json:
+    """`value` as JSON, for what tools and agents return: dataclasses, pydantic models, enums, dates and Decimals are converted.
+
+    Raises `NotJson`, naming the place, for anything else; NaN and infinities are not JSON.
+    """
+    if value is None or (isinstance(value, (bool, str)) and not isinstance(value, enum.Enum)):
+        return value
+    if isinstance(value, enum.Enum):
+        return jsonable(value.value, path)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise NotJson(path, "float", f"{value!r} is not a JSON number")
+        return float(value)
+    if isinstance(value, Decimal):
+        if not value.is_finite():
+            raise NotJson(path, "Decimal", f"{value!r} is not a JSON number")
+        return _exact(value)
+    if isinstance(value, Mapping):
+        return {_key(k, path): jsonable(v, f"{path}.{k}") for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        if hasattr(value, "_asdict"):
+            return jsonable(value._asdict(), path)
+        return [jsonable(v, f"{path}[{i}]") for i, v in enumerate(value)]
+    return _convert(value, path)
+
+
+def _key(key: object, path: str) -> str:
+    if not isinstance(key, str):
+        raise NotJson(path, type(key).__name__, f"the key {key!r} is no string")
+    return key
+
+
+def _convert(value: object, path: str) -> Json:
+    if hasattr(value, "model_dump"):  # a pydantic model, known by its public method: pydantic is not imported here
+        return jsonable(value.model_dump(mode="python"), path)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: jsonable(getattr(value, f.name), f"{path}.{f.name}") for f in dataclasses.fields(value)}
+    if isinstance(value, (dt.datetime, dt.date, dt.time)):
+        return value.isoformat()
+    if isinstance(value, uuid.UUID):
+        return str(value)
+    if isinstance(value, (set, frozenset)):
+        raise NotJson(path, type(value).__name__, "a set has no order; return a sorted list")
+    raise NotJson(path, type(value).__name__, f"a {type(value).__name__} cannot be written as JSON")
+
+
+def canonical(value: Json) -> str:
+    """One text for equal values: sorted keys, no blanks, NFC strings, 1.0 as 1 (after RFC 8785; digits of Decimals stay)."""
+    return dumps(_canonical(value), sort_keys=True)
+
+
+def _canonical(value: Json) -> Json:
+    if isinstance(value, bool) or value is None or isinstance(value, int):
+        return value
+    if isinstance(value, str):
+        return value if value.isascii() else unicodedata.normalize("NFC", value)
+    if isinstance(value, float):
+        return int(value) if value.is_integer() and abs(value) < 1e15 else value
+    if isinstance(value, Decimal):
+        whole = value.to_integral_value()
+        return int(whole) if whole == value else value.normalize()
+    if isinstance(value, dict):
+        return {unicodedata.normalize("NFC", k): _canonical(v) for k, v in value.items()}
+    return [_canonical(v) for v in value]
+
+
+def dumps(value: Json, *, sort_keys: bool = False, indent: int | None = None) -> str:
+    """JSON text with the digits of Decimals kept; compact unless `indent` is given."""
+    separators = (",", ":") if indent is None else None
+    try:
+        return json.dumps(value, sort_keys=sort_keys, indent=indent, ensure_ascii=False, allow_nan=False, separators=separators)
+    except TypeError:
+        return _dumps_decimals(value, sort_keys=sort_keys, indent=indent)
+
+
+def _dumps_decimals(value: Json, *, sort_keys: bool, indent: int | None) -> str:
+    """The slow way, for the rare value that holds a Decimal: a unique string stands in for each and is replaced afterwards."""
+    mark = uuid.uuid4().hex
+    seen: list[Decimal] = []
+
+    def stand_in(item: object) -> str:
+        if not isinstance(item, Decimal):
+            raise TypeError(f"{type(item).__name__} is not JSON")
+        seen.append(item)
+        return f"{mark}{len(seen) - 1};"
+
+    separators = (",", ":") if indent is None else None
+    text = json.dumps(
+        value,
+        default=stand_in,
+        sort_keys=sort_keys,
+        indent=indent,
+        ensure_ascii=False,
+        allow_nan=False,
+        separators=separators,
+    )
+    for i, item in enumerate(seen):
+        text = text.replace(f'"{mark}{i};"', format(item, "f"))
+    return text
+
+
+def loads(text: str | bytes) -> Json:
+    """JSON text to a value; numbers by the rule of this module, NaN and Infinity refused."""
+    return json.loads(text, parse_float=number, parse_constant=_refuse_constant)
+
+
+def _refuse_constant(text: str) -> Json:
+    raise ValueError(f"{text} is not JSON")
+
+
+def digest(value: Json) -> str:
+    """``sha256:`` and 12 hex digits of the canonical text: short enough to read in a diff."""
+    return "sha256:" + hashlib.sha256(canonical(value).encode()).hexdigest()[:12]

@@ -1,0 +1,1 @@
+"""One module a check; its name is the key under `expect`."""

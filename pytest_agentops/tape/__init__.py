@@ -1,0 +1,1 @@
+"""Recordings of tool calls: format, matching, replay, misses."""

@@ -1,0 +1,1 @@
+"""Agents' tools: contracts, and the toolbox that an agent is handed."""
