@@ -77,11 +77,12 @@ class LoadError(AgentOpsError):
 class CassetteError(AgentOpsError):
     """A recording that cannot be used or written; `cure` is the command or the act that helps."""
 
-    def __init__(self, message: str, *, path: str, line: int | None = None, cure: str = "") -> None:
-        place = path if line is None else f"{path}:{line}"
+    def __init__(self, message: str, *, path: str, line: int | None = None, col: int | None = None, cure: str = "") -> None:
+        place = ":".join(str(part) for part in (path, line, col) if part is not None)
         super().__init__(f"{place}: {message}" + (f"\n  cure: {cure}" if cure else ""))
         self.path = path
         self.line = line
+        self.col = col
         self.cure = cure
 
 

@@ -1,7 +1,7 @@
 """What a person writes in a suite file, as types (design section 4).
 
-Plain dataclasses: `loading` validates YAML into them through pydantic's TypeAdapter, which also prints the JSON Schema for editors, so
-that this is the only place where the format is written down. Keys of stages that are not built yet are known here (editors complete
+Plain dataclasses: the JSON Schema of suite files, which editors and `loading` use, is made from them, so that this is the only place
+where the format is written down. Keys of stages that are not built yet are known here (editors complete
 them) and refused by `loading`.
 """
 
@@ -17,6 +17,10 @@ from .values import JsonObject
 
 STRICT: Any = {"extra": "forbid", "use_attribute_docstrings": True}
 """pydantic's configuration for every type here (a plain mapping: pydantic is not imported for it)."""
+
+ID_PATTERN = "[a-z0-9][a-z0-9_-]{0,79}"
+"""Case, suite and variant ids: safe as folder names everywhere, also where case does not count."""
+TAG_PATTERN = "[a-z][a-z0-9_-]*"
 
 Order: TypeAlias = Literal["exact", "in_order", "any_order"]
 ArgsMode: TypeAlias = Literal["exact", "partial", "ignore", "superset", "subset"]
@@ -354,6 +358,8 @@ class Case:
     contracts: dict[str, ContractSpec] = field(default_factory=dict)
     lines: dict[str, int] = field(default_factory=dict)
     """``expect.calls`` -> the line of that key in `file` (in the case, or in `defaults` where it came from there)."""
+    more_checks: JsonObject = field(default_factory=dict)
+    """Keys of `expect` that belong to checks registered from outside."""
     base_dir: str = "."
     """The folder of the suite file, absolute: what ``./`` means."""
 

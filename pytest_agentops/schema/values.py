@@ -163,3 +163,28 @@ def _refuse_constant(text: str) -> Json:
 def digest(value: Json) -> str:
     """``sha256:`` and 12 hex digits of the canonical text: short enough to read in a diff."""
     return "sha256:" + hashlib.sha256(canonical(value).encode()).hexdigest()[:12]
+
+
+def same(a: Json, b: Json) -> bool:
+    """Whether two values are one JSON value: 1 is 1.0, true is not 1, ``"30"`` is not 30, key order does not count."""
+    if a is b:
+        return True
+    if isinstance(a, str) or isinstance(b, str):
+        if a == b:
+            return True
+        both = isinstance(a, str) and isinstance(b, str) and not (a.isascii() and b.isascii())
+        return both and unicodedata.normalize("NFC", a) == unicodedata.normalize("NFC", b)
+    if isinstance(a, Mapping):
+        return isinstance(b, Mapping) and len(a) == len(b) and all(k in b and same(v, b[k]) for k, v in a.items())
+    if isinstance(a, (list, tuple)):
+        return isinstance(b, (list, tuple)) and len(a) == len(b) and all(map(same, a, b))
+    if isinstance(a, bool) or isinstance(b, bool):
+        return False
+    if isinstance(a, (int, float, Decimal)) and isinstance(b, (int, float, Decimal)):
+        return bool(a == b) or decimal(a) == decimal(b)
+    return bool(a == b)
+
+
+def decimal(value: int | float | Decimal) -> Decimal:
+    """The number with the digits that a person would write for it (a float by its shortest text)."""
+    return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)

@@ -1,0 +1,50 @@
+# Nothing but Python 3.11+ and a package registry is needed: the first target that runs makes .venv.
+#
+#   make evals    the bundled suites, replayed: no network, no key, no cost
+#   make test     the plugin's own tests, with branch coverage
+#   make check    ruff, mypy --strict, import-linter
+#   make record   records the bundled suites again (equal answers leave no diff)
+#   make bench    speed and memory against bare pytest; FULL=1 adds 10000 cases
+#
+# ARGS goes to pytest: make evals ARGS="-k refund -v". PYTHON picks the interpreter of a new .venv.
+
+BIN := .venv/bin
+READY := .venv/.ready
+ARGS ?=
+PYTHON ?=
+FULL ?=
+SUITES ?= cases/shop
+MAKEFLAGS += --no-print-directory
+
+.PHONY: setup evals test check record bench clean
+
+setup: $(READY)
+
+$(READY): pyproject.toml .ci/venv
+	@sh .ci/venv .venv $(PYTHON)
+	@touch $@
+
+evals: $(READY)
+	@$(BIN)/python -m pytest --agent-evals $(ARGS)
+
+# The plugin is imported before pytest-cov could start, so coverage starts pytest and not the reverse.
+test: $(READY)
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest -n auto --maxprocesses 4 $(ARGS)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report $(if $(ARGS),--fail-under=0)
+
+check: $(READY)
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+record: $(READY)
+	@$(BIN)/python -m pytest --agent-evals --agent-record=all --agent-allow-live $(SUITES) $(ARGS)
+
+bench: $(READY)
+	@$(BIN)/python -m benchmarks.bench $(if $(FULL),--full)
+
+clean:
+	rm -rf .venv .agentops .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""What the plugin costs, measured against bare pytest: ``make bench``."""

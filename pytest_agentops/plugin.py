@@ -1,0 +1,80 @@
+"""The switchboard: options, ini values, markers, delegation.
+
+Without ``--agent-evals`` this module is all that pytest sees of the package: it imports nothing of ours but itself, nothing heavy, and
+registers no hook that runs for a test.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from .fixtures import AgentEval
+
+_OPTIONS: tuple[tuple[str, dict[str, Any], str], ...] = (
+    ("--agent-mode", {"metavar": "MODE"}, "replay (default: no network, no cost) or live"),
+    ("--agent-record", {"metavar": "WORD"}, "none (default), once, new_episodes or all: what may be recorded"),
+    ("--agent-trials", {"metavar": "N"}, "run every case N times, whatever it says itself"),
+    ("--agent-cassettes", {"metavar": "DIR"}, "folder of the recordings (default: cassettes)"),
+)
+"""Options with a value; each has an ini twin (``--agent-mode`` is ``agentops_mode``)."""
+
+
+def ini_name(option: str) -> str:
+    """``--agent-mode`` -> ``agentops_mode``."""
+    return "agentops_" + option.removeprefix("--agent-").replace("-", "_")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("agentops", "agent evals (pytest-agentops)")
+    group.addoption("--agent-evals", action="store_true", help="collect and run the agent eval cases (cases/**/*.yaml)")
+    group.addoption(
+        "--agent-allow-live", action="store_true", help="under CI: allow what calls tools for real or writes recordings"
+    )
+    group.addoption(
+        "--agent-report", action="append", default=[], metavar="NAME:PATH", help="write a report (json:PATH); may be repeated"
+    )
+    for option, kwargs, text in _OPTIONS:
+        group.addoption(option, default=None, help=text, **kwargs)
+        parser.addini(ini_name(option), text, default="")
+    parser.addini("agentops_evals", "collect and run the cases without the flag", type="bool", default=False)
+    parser.addini("agentops_allow_live", "the ini twin of --agent-allow-live", type="bool", default=False)
+    parser.addini("agentops_report", "reports, NAME:PATH a line", type="linelist", default=[])
+    parser.addini("agentops_cases", "folders of case files (default: cases)", type="args", default=["cases"])
+    parser.addini("agentops_ignore", "globs of YAML files under the case folders that are no case files", type="args", default=[])
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    from . import hookspecs
+
+    pluginmanager.add_hookspecs(hookspecs)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers",
+        "agent_eval(task, *, agent, tools, id, expect, check, ...): what the agent_eval fixture runs when the test calls it",
+    )
+    if config.getoption("agent_evals") or config.getini("agentops_evals"):
+        from . import session
+
+        session.configure(config)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say that a YAML path was given without the flag; the rest of the summary belongs to the session."""
+    if config.getoption("agent_evals") or config.getini("agentops_evals"):
+        return
+    given = [arg for arg in config.args if arg.partition("::")[0].endswith((".yaml", ".yml"))]
+    if given:
+        terminalreporter.write_line(f"{given[0]}: case files are collected with --agent-evals only", yellow=True)
+
+
+@pytest.fixture
+def agent_eval(request: pytest.FixtureRequest) -> AgentEval:
+    """Run an agent on a task inside an ordinary test, recorded and replayed like a case; see docs/agents-and-tools.md."""
+    from .fixtures import AgentEval
+
+    return AgentEval.of(request)

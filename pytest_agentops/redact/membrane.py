@@ -1,0 +1,222 @@
+"""The two-way membrane at the tool boundary.
+
+On the way in (results, and whatever the agent says) each secret becomes a placeholder, ``<<secret:OPENAI_API_KEY>>`` or
+``<<card_number:1>>``: stable within a trial, so that equal values stay equal. On the way out, to a live tool, the
+placeholders that this trial made become the real values again. The table between them lives in memory only.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Mapping, Sequence
+
+from ..schema import paths
+from ..schema.values import Json
+from .secrets import MIN_LENGTH, PATTERNS, Pattern, from_environment, spellings
+
+PLACEHOLDER = re.compile(r"<<([A-Za-z][A-Za-z0-9_.-]*):([^<>\s]+)>>")
+_RESERVED_KINDS = ("uuid",)
+"""Kinds that the tape makes itself."""
+
+
+class Membrane:
+    """The placeholders of one trial; safe to use from threads."""
+
+    def __init__(self, env: Mapping[str, str], patterns: Sequence[Pattern] = PATTERNS) -> None:
+        self._patterns = tuple(patterns)
+        self._env = from_environment(env)
+        self._lock = threading.RLock()
+        self._real: dict[str, Json] = {}
+        """Placeholder -> the value behind it."""
+        self._by_value: dict[tuple[str, str], str] = {}
+        """Type and text of a value -> its placeholder."""
+        self._taken: set[str] = set()
+        """Placeholders that came from outside: their numbers are not given to other values."""
+        self._counts: dict[str, int] = {}
+        self._known: re.Pattern[str] | None = _either(self._env)
+        """Whole secrets that are looked for inside of texts: the environment's, and fields that were seen."""
+        self._fields: dict[str, str] = {}
+        """Text of a field's value, long enough to be looked for elsewhere -> its kind."""
+        self._hint = _either([hint for pattern in self._patterns for hint in pattern.hints])
+
+    def hide(self, value: Json, keys: Sequence[str] = (), *, passthrough: Sequence[str] = ()) -> Json:
+        """A copy of `value` on the placeholder side.
+
+        `keys` are exact keys (at any depth) or JSON paths whose values are secrets. What `passthrough` names stays as it is.
+        """
+        names = frozenset(key for key in keys if not paths.is_path(key))
+        places = _places(value, keys)
+        clear_names = frozenset(key for key in passthrough if not paths.is_path(key))
+        hiding = _Hiding(self, names, places, clear_names, _places(value, passthrough))
+        with self._lock:
+            self._reserve(value)
+            if names or places:
+                hiding.learn(value, ())
+            return hiding.walk(value, ())
+
+    def reveal(self, value: Json) -> Json:
+        """A copy of `value` with the real values; a text that is one whole placeholder gets the type of what it stands for."""
+        if isinstance(value, str):
+            return self._revealed(value) if "<<" in value else value
+        if isinstance(value, dict):
+            return {str(self.reveal(k)): self.reveal(v) for k, v in value.items()}
+        return [self.reveal(v) for v in value] if isinstance(value, list) else value
+
+    def scan(self, data: bytes) -> list[str]:
+        """The kinds of secrets in bytes that are about to be kept, never the secrets; empty if it is clean."""
+        text = data.decode("utf-8", "replace")
+        kinds = {pattern.kind for pattern in self._patterns if any(True for _ in pattern.spans(text))}
+        with self._lock:
+            known = {value: f"secret:{name}" for value, name in self._env.items()}
+            known |= self._fields
+        for value, kind in known.items():
+            if any(spelling and spelling in text for spelling in spellings(value)):
+                kinds.add(kind)
+        return sorted(kinds)
+
+    # ---- below: with the lock held, but for _revealed
+
+    def _revealed(self, text: str) -> Json:
+        with self._lock:
+            if text in self._real:
+                return self._real[text]
+            return PLACEHOLDER.sub(lambda found: str(self._real.get(found[0], found[0])), text)
+
+    def _reserve(self, value: Json) -> None:
+        """Placeholders in passing values keep their numbers."""
+        if isinstance(value, str):
+            if "<<" in value:
+                self._taken.update(found[0] for found in PLACEHOLDER.finditer(value) if found[0] not in self._real)
+        elif isinstance(value, dict):
+            for key, inner in value.items():
+                self._reserve(key)
+                self._reserve(inner)
+        elif isinstance(value, list):
+            for inner in value:
+                self._reserve(inner)
+
+    def text(self, text: str) -> str:
+        """A text without the secrets in it."""
+        if self._known is not None:
+            text = self._known.sub(lambda found: self._known_one(found[0]), text)
+        if self._hint is None or self._hint.search(text) is None:
+            return text
+        for pattern in self._patterns:
+            done = 0
+            parts: list[str] = []
+            for start, end in pattern.spans(text):
+                parts += (text[done:start], self.placeholder(pattern.kind, text[start:end]))
+                done = end
+            text = "".join(parts) + text[done:] if parts else text
+        return text
+
+    def _known_one(self, value: str) -> str:
+        if value in self._fields:
+            return self.placeholder(self._fields[value], value)
+        name = self._env[value]
+        placeholder = f"<<secret:{name}>>"
+        self._real.setdefault(placeholder, value)
+        return placeholder
+
+    def field(self, kind: str, value: Json) -> Json:
+        """The placeholder of a value that is secret by its key; null says nothing and stays."""
+        if value is None or value == "":
+            return value
+        if isinstance(value, str):
+            if PLACEHOLDER.fullmatch(value):
+                return value
+            if value in self._env:
+                return self._known_one(value)
+        placeholder = self.placeholder(kind, value)
+        text = str(value)
+        if len(text) >= MIN_LENGTH and not isinstance(value, bool) and text not in self._fields:
+            self._fields[text] = kind
+            self._known = _either([*self._env, *self._fields])
+        return placeholder
+
+    def placeholder(self, kind: str, value: Json) -> str:
+        """The value's placeholder: the one it has, or the next free number."""
+        key = (type(value).__name__, str(value))
+        found = self._by_value.get(key)
+        if found is not None:
+            return found
+        number = self._counts.get(kind, 0) + 1
+        while (made := f"<<{kind}:{number}>>") in self._taken:
+            number += 1
+        self._counts[kind] = number
+        self._by_value[key] = made
+        self._real[made] = value
+        return made
+
+
+class _Hiding:
+    """One pass of `Membrane.hide` over a value."""
+
+    def __init__(
+        self,
+        membrane: Membrane,
+        names: frozenset[str],
+        places: frozenset[paths.Concrete],
+        clear_names: frozenset[str],
+        clear: frozenset[paths.Concrete],
+    ) -> None:
+        self.membrane = membrane
+        self.names = names
+        self.places = places
+        self.clear_names = clear_names
+        self.clear = clear
+        self.plain = not (names or places or clear_names or clear)
+        """No place is special: the walk need not know where it is."""
+
+    def learn(self, value: Json, here: paths.Concrete) -> None:
+        """Give the secret fields their placeholders first, so that texts that repeat them lose them too."""
+        items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        for key, inner in items:
+            place = (*here, key)
+            if key in self.names or place in self.places:
+                self.secret(_kind(place), inner)
+            else:
+                self.learn(inner, place)
+
+    def walk(self, value: Json, here: paths.Concrete) -> Json:
+        if isinstance(value, str):
+            return self.membrane.text(value)
+        if isinstance(value, dict):
+            return {self.membrane.text(k): self.item(k, v, here) for k, v in value.items()}
+        return [self.item(i, v, here) for i, v in enumerate(value)] if isinstance(value, list) else value
+
+    def item(self, key: str | int, value: Json, here: paths.Concrete) -> Json:
+        if self.plain:
+            return self.walk(value, here)
+        place = (*here, key)
+        if place in self.clear or key in self.clear_names:
+            return value
+        if place in self.places or key in self.names:
+            return self.secret(_kind(place), value)
+        return self.walk(value, place)
+
+    def secret(self, kind: str, value: Json) -> Json:
+        """Every value below a secret key is secret."""
+        if isinstance(value, dict):
+            return {k: self.secret(_kind((kind, k)), v) for k, v in value.items()}
+        if isinstance(value, list):
+            return [self.secret(kind, v) for v in value]
+        return self.membrane.field(kind, value)
+
+
+def _places(value: Json, keys: Sequence[str]) -> frozenset[paths.Concrete]:
+    return frozenset(place for key in keys if paths.is_path(key) for place, _ in paths.parse(key).find(value))
+
+
+def _kind(place: paths.Concrete) -> str:
+    """The placeholder's kind: the nearest key's name."""
+    name = next((step for step in reversed(place) if isinstance(step, str)), "secret")
+    kind = re.sub(r"[^a-z0-9_]+", "_", name.lower()).strip("_")
+    return kind if kind[:1].isalpha() and kind not in _RESERVED_KINDS else "secret"
+
+
+def _either(texts: Mapping[str, object] | Sequence[str]) -> re.Pattern[str] | None:
+    """Any of these texts, the longest first."""
+    ordered = sorted(texts, key=lambda text: (-len(text), text))
+    return re.compile("|".join(map(re.escape, ordered))) if ordered else None

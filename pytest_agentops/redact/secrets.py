@@ -1,0 +1,81 @@
+"""What is a secret by its looks, or by the name of the environment variable that holds it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A kind of secret that is known by its looks. The group ``secret``, if there is one, is the secret part."""
+
+    kind: str
+    regex: re.Pattern[str]
+    hints: tuple[str, ...]
+    """One of these stands in every text that matches: a cheap test before the costly one."""
+
+    def spans(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where the secrets are."""
+        if any(hint in text for hint in self.hints):
+            group = "secret" if "secret" in self.regex.groupindex else 0
+            for found in self.regex.finditer(text):
+                yield found.span(group)
+
+
+def _pattern(kind: str, regex: str, *hints: str) -> Pattern:
+    return Pattern(kind, re.compile(regex, re.ASCII), hints)
+
+
+PATTERNS: tuple[Pattern, ...] = (
+    _pattern(
+        "private_key",
+        r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----(?:[\s\S]*?-----END (?:[A-Z0-9]+ )*PRIVATE KEY-----|[\s\S]*)",
+        "PRIVATE KEY-----",
+    ),
+    _pattern("jwt", r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*", "eyJ"),
+    _pattern("api_key", r"\bsk-(?:(?=[\w-]*\d)[\w-]{12,}|(?:[a-z]+-)?[A-Za-z]{20,})", "sk-"),
+    _pattern("api_key", r"\b[rs]k_(?:live|test)_[A-Za-z0-9]{10,}", "k_live_", "k_test_"),
+    _pattern("api_key", r"\bAIza[\w-]{35}", "AIza"),
+    _pattern("github_token", r"\bgh[pousr]_[A-Za-z0-9]{16,}", "ghp_", "gho_", "ghu_", "ghs_", "ghr_"),
+    _pattern("github_token", r"\bgithub_pat_\w{20,}", "github_pat_"),
+    _pattern("aws_key", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b", "AKIA", "ASIA"),
+    _pattern("slack_token", r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}", "xox"),
+    _pattern(
+        "bearer_token",
+        r"\b(?:Bearer|bearer|BEARER)\s+(?P<secret>(?=[\w.~+/-]*\d)[\w.~+/-]{12,}=*)",
+        "Bearer",
+        "bearer",
+        "BEARER",
+    ),
+)
+
+MIN_LENGTH = 8
+"""Shorter values of environment variables are not looked for: they would be found by chance."""
+
+
+def from_environment(env: Mapping[str, str]) -> dict[str, str]:
+    """Secret value -> name of its variable, the longest first; of equal values the first name by alphabet."""
+    found: dict[str, str] = {}
+    for name in sorted(env):
+        value = env[name]
+        if len(value.strip()) >= MIN_LENGTH and _secret_name(name.upper()):
+            found.setdefault(value.strip(), name)
+    return dict(sorted(found.items(), key=lambda pair: (-len(pair[0]), pair[0])))
+
+
+def _secret_name(name: str) -> bool:
+    return name.endswith(("_KEY", "_TOKEN", "_SECRET")) or "PASSWORD" in name
+
+
+def spellings(value: str) -> Iterable[str]:
+    """The ways in which a file of ours may write a value: as it is, escaped, with doubled quotes, a line of it."""
+    yield value
+    yield json.dumps(value)[1:-1]
+    yield json.dumps(value, ensure_ascii=False)[1:-1]
+    yield value.replace("'", "''")
+    lines = value.splitlines()
+    if len(lines) > 1:
+        yield max((line.strip() for line in lines), key=len)

@@ -1,0 +1,173 @@
+"""What a person reads when a case failed: what failed, each check with what was wanted and measured, the problems, the command.
+
+The first line says it all; below it stands what one needs in order to act, with the line of the YAML at hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..schema import money
+from ..schema.case import Case
+from ..schema.run import Problem, Run
+from ..schema.values import Json, dumps
+from ..schema.verdict import CheckResult, Verdict
+
+VALUE_CHARS = 300
+TRACE_LINES = 30
+INDENT = "  "
+
+
+def explain(case: Case, runs: Sequence[Run], verdict: Verdict, *, rerun: str) -> str:
+    """The text for a case that failed; `rerun` is the command that runs it again."""
+    lines = [_headline(case, runs, verdict)]
+    groups = _groups([run for run in runs if not run.success])
+    for trials, run in groups:
+        lines += ["", *_trial(case, trials, run, len(runs))]
+    if not groups and verdict.why:
+        lines += ["", *_indented(verdict.why)]
+    lines += ["", f"run it again: {rerun}"]
+    return "\n".join(lines)
+
+
+def _headline(case: Case, runs: Sequence[Run], verdict: Verdict) -> str:
+    name = f"{case.suite}/{case.name}"
+    what = _what_failed([run for run in runs if not run.success])
+    if verdict.trials > 1:
+        count = f"{verdict.successes} of {verdict.trials} trials passed, wanted {verdict.wanted}"
+        what = f"{count} ({what})" if what else count
+    return f"{case.file}:{case.line}: {name} failed: {what or verdict.why or 'its trials did not pass'}"
+
+
+def _what_failed(failed: Sequence[Run]) -> str:
+    """``outcome error; check calls; 1 miss`` over all failed trials, each once."""
+    parts: dict[str, None] = {}
+    for run in failed:
+        for check in run.checks:
+            if not check.passed:
+                parts.setdefault(_short(check))
+        for problem in run.problems:
+            if problem.fatal:
+                parts.setdefault(_PROBLEMS.get(problem.kind, problem.kind))
+    return ", ".join(parts)
+
+
+_PROBLEMS = {
+    "miss": "a call that the recording cannot answer",
+    "unused": "recorded calls that were not made",
+    "cassette": "the recording",
+    "closed": "a call after the end",
+    "budget": "the budget",
+    "timeout": "out of time",
+    "agent": "the agent",
+    "serialise": "a result that is no JSON",
+    "secret": "a secret in what was to be kept",
+    "network": "a connect in replay",
+    "setup": "the set-up",
+}
+
+
+def _short(check: CheckResult) -> str:
+    if check.name == "outcome" and check.measured is not None:
+        return f"outcome {_value(check.measured)}"
+    return f"check {check.name}"
+
+
+def _groups(failed: Sequence[Run]) -> list[tuple[list[int], Run]]:
+    """Trials that failed in the same way are shown once."""
+    found: dict[str, tuple[list[int], Run]] = {}
+    for run in failed:
+        found.setdefault("\n".join(_body(run)), ([], run))[0].append(run.trial)
+    return list(found.values())
+
+
+def _trial(case: Case, trials: Sequence[int], run: Run, of: int) -> Iterator[str]:
+    if of > 1:
+        word = "trial" if len(trials) == 1 else "trials"
+        yield f"{word} {', '.join(map(str, trials))} of {of}: {_facts(run)}"
+    else:
+        yield _facts(run)
+    yield from _body(run)
+    for label, value in (("recording", run.cassette), ("events", run.events)):
+        if value and len(trials) == 1:
+            yield f"{INDENT}{label + ':':<10} {value}"
+
+
+def _facts(run: Run) -> str:
+    """How the run went, in one line."""
+    usage = f"{run.usage.input}+{run.usage.output} tokens" if run.usage else "tokens unknown"
+    cost = f"${money.text(run.cost_usd)}" if run.cost_usd is not None else "cost unknown"
+    steps, calls = _count(run.steps, "step"), _count(len(run.calls), "tool call")
+    labels = f", {', '.join(run.labels)}" if run.labels else ""
+    return f"{run.mode}: {run.outcome} after {steps} and {calls}, {cost}, {usage}{labels}"
+
+
+def _body(run: Run) -> list[str]:
+    lines: list[str] = []
+    if run.stop:
+        lines += _labelled("stopped:", run.stop)
+    for check in run.checks:
+        if not check.passed:
+            lines += ["", *_check(check)]
+    for problem in run.problems:
+        lines += ["", *_problem(problem)]
+    if run.error:
+        lines += ["", f"{INDENT}the agent's traceback:", *_indented(_cut_lines(run.error), 2)]
+    if run.stale:
+        lines += ["", f"{INDENT}changed since the recording:", *(f"{INDENT * 2}{sentence}" for sentence in run.stale)]
+    findings = [f"{call.tool}: {finding}" for call in run.calls for finding in call.findings]
+    if findings:
+        lines += ["", f"{INDENT}did not fit, but was let through:", *(f"{INDENT * 2}{finding}" for finding in findings)]
+    return [*lines, ""] if len(lines) > 1 else lines
+
+
+def _check(check: CheckResult) -> Iterator[str]:
+    where = f"   {check.where}" if check.where else ""
+    yield f"{INDENT}check {check.name} failed{where}"
+    if check.wanted is not None:
+        yield from _labelled("wanted", _value(check.wanted), 2)
+    if check.wanted is not None or check.measured is not None:
+        yield from _labelled("measured", _value(check.measured), 2)
+    if check.why:
+        yield from _labelled("why", check.why, 2)
+
+
+def _problem(problem: Problem) -> Iterator[str]:
+    """Whole: a miss report is made to be read as it stands."""
+    if problem.kind == "unused_warning":
+        yield f"{INDENT}warning:"
+        yield from _indented(problem.text, 2)
+    else:
+        yield from _indented(problem.text)
+
+
+def _labelled(label: str, text: str, depth: int = 1) -> Iterator[str]:
+    """The label once, further lines below the first."""
+    head = f"{INDENT * depth}{label:<9} "
+    for number, line in enumerate(text.rstrip("\n").split("\n")):
+        yield (head if number == 0 else " " * len(head)) + line
+
+
+def _indented(text: str, depth: int = 1) -> Iterator[str]:
+    for line in text.rstrip("\n").split("\n"):
+        yield f"{INDENT * depth}{line}" if line else ""
+
+
+def _value(value: Json) -> str:
+    """Text as it is where it fits a line, else as JSON; long values are cut, the events file has them whole."""
+    text = value if isinstance(value, str) and value and "\n" not in value else dumps(value, indent=None)
+    if len(text) <= VALUE_CHARS:
+        return text
+    return f"{text[:VALUE_CHARS]}… ({len(text)} characters)"
+
+
+def _cut_lines(text: str) -> str:
+    """The end of a long traceback is where the reason is."""
+    lines = text.rstrip("\n").split("\n")
+    if len(lines) <= TRACE_LINES:
+        return "\n".join(lines)
+    return "\n".join([lines[0], f"... {len(lines) - TRACE_LINES} lines", *lines[-TRACE_LINES + 1 :]])
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"

@@ -1,0 +1,128 @@
+"""The results file: cases are kept as JSON text in a temporary file while they come in, and copied out in order at the end.
+
+Ten thousand cases stay out of memory this way, and equal input gives equal bytes whatever order the workers reported in.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, TypeAlias
+
+from ..errors import AgentOpsError
+from ..schema.values import Json, JsonObject, dumps, loads
+
+VERSION = 1
+IN_MEMORY = 4 * 1024 * 1024
+"""Bytes of case texts that stay in memory before they go to a file."""
+BuildVerdict: TypeAlias = Literal["pass", "fail", "regression", "inconclusive", "not_comparable", "budget_exceeded"]
+Key: TypeAlias = tuple[str, str]
+"""Case id and variant (an empty string without one): the order of the file."""
+
+_HEAD = re.compile(r'\{"id":"([^"\\]*)","suite":"[^"\\]*","variant":(?:null|"([^"\\]*)")[,}]')
+
+
+class Results:
+    """The cases of one session; a case that comes twice (a rerun) counts as it came last."""
+
+    def __init__(self) -> None:
+        self._spool = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 (it lives as long as this does)
+        self._places: dict[Key, tuple[int, int]] = {}
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __enter__(self) -> Results:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def add(self, case_json: str) -> None:
+        """Keep one case, given as compact JSON text."""
+        raw = case_json.encode("utf-8")
+        start = self._spool.seek(0, os.SEEK_END)
+        self._spool.write(raw)
+        self._places[key_of(case_json)] = (start, len(raw))
+
+    def texts(self) -> Iterator[str]:
+        """The cases' texts in the order of the file, one at a time."""
+        for key in sorted(self._places):
+            yield self._read(key)
+
+    def _read(self, key: Key) -> str:
+        start, length = self._places[key]
+        self._spool.seek(start)
+        return self._spool.read(length).decode("utf-8")
+
+    def write(
+        self,
+        path: Path,
+        *,
+        mode: str,
+        verdict: BuildVerdict,
+        metrics: JsonObject,
+        suites: JsonObject,
+        selection: Literal["all", "partial"],
+    ) -> None:
+        """Write the file: whole or not at all, one case a line."""
+        head: JsonObject = {
+            "version": VERSION,
+            "mode": mode,
+            "verdict": verdict,
+            "metrics": metrics,
+            "suites": dict(sorted(suites.items())),
+            "selection": selection,
+        }
+        temp = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temp.open("w", encoding="utf-8", newline="\n") as out:
+                out.write("{\n")
+                for key, value in head.items():
+                    out.write(f"{dumps(key)}: {dumps(value)},\n")
+                out.write('"cases": [')
+                for number, text in enumerate(self.texts()):
+                    out.write(("," if number else "") + "\n" + text)
+                out.write("\n]\n}\n")
+            os.replace(temp, path)
+        finally:
+            temp.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Let the temporary file go."""
+        self._spool.close()
+
+
+def key_of(case_json: str) -> Key:
+    """Id and variant of a case; read off its beginning where it has the usual form, since texts may be long."""
+    head = _HEAD.match(case_json)
+    if head:
+        return head[1], head[2] or ""
+    case = loads(case_json)
+    return case["id"], case.get("variant") or ""
+
+
+class NoResults(AgentOpsError):
+    """A results file that is missing or is none."""
+
+
+def load(path: str | os.PathLike[str]) -> JsonObject:
+    """A results file; unknown keys stay in, a newer version is refused."""
+    try:
+        value: Json = loads(Path(path).read_bytes())
+    except FileNotFoundError:
+        raise NoResults(f"{os.fspath(path)}: there is no results file; run pytest --agent-evals") from None
+    except ValueError as problem:
+        raise NoResults(f"{os.fspath(path)}: not a results file: {problem}") from None
+    if not isinstance(value, dict) or not isinstance(value.get("cases"), list):
+        raise NoResults(f"{os.fspath(path)}: not a results file: it has no list of cases")
+    if value.get("version") != VERSION:
+        raise NoResults(
+            f"{os.fspath(path)}: results of version {value.get('version')!r}; this version of pytest-agentops reads {VERSION}"
+        )
+    return value

@@ -1,0 +1,165 @@
+"""Where a call's answer comes from: the recording, a canned answer of the YAML, or the real tool."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ..errors import CassetteMiss, LoadError, ToolFailed
+from ..schema.call import ErrorInfo
+from ..schema.run import Problem
+from ..schema.values import Json, NotJson, jsonable
+from ..tape.recorder import Recorder, Slot
+from ..tape.values import TrialValues
+from ..tools.arguments import ainvoke, canned, invoke
+from .guard import Pending
+from .modes import Plan
+
+if TYPE_CHECKING:
+    from ..redact.membrane import Membrane
+    from ..tape.player import Player
+    from ..tools.toolbox import Toolbox
+
+
+class TapeAnswers:
+    """Answers from the tape where the plan replays, from the tool where it is live, and keeps what was live."""
+
+    def __init__(
+        self,
+        *,
+        plan: Plan,
+        toolbox: Toolbox,
+        membrane: Membrane,
+        values: TrialValues,
+        player: Player | None,
+        recorder: Recorder | None,
+        latch: Callable[[Problem], None],
+        run_async: Callable[..., Json],
+    ) -> None:
+        self.plan = plan
+        self.toolbox = toolbox
+        self.membrane = membrane
+        self.values = values
+        self.player = player
+        self.recorder = recorder
+        self.latch = latch
+        self.run_async = run_async
+        self.broken = False
+        """A live answer could not be kept: the recording must not replace a good one."""
+        self.live_writes = 0
+
+    def prepared(self, pending: Pending) -> bool:
+        """Answer without the real tool, if the plan has such an answer."""
+        pending.answered = self._stub(pending) or self._replay(pending)
+        return pending.answered
+
+    def _stub(self, pending: Pending) -> bool:
+        if pending.contract.answers is None:
+            return False
+        pending.call.source = "stub"
+        answer = canned(pending.contract, pending.call.sent or pending.args)
+        if answer is None:
+            text = (
+                f"{pending.call.tool}: no canned answer fits these arguments\n"
+                f"  cure: add one under contracts.{pending.call.tool}.answers (an entry without args fits every call)"
+            )
+            pending.call.source = "none"
+            self.latch(Problem(kind="miss", text=text, data={"reason": "no-answer", "tool": pending.call.tool}))
+            raise CassetteMiss(text, data={"reason": "no-answer", "tool": pending.call.tool})
+        pending.result = self.membrane.hide(answer.result, pending.contract.sensitive)
+        pending.error = ErrorInfo.from_json(answer.error) if answer.error else None
+        return True
+
+    def _replay(self, pending: Pending) -> bool:
+        if self.player is None:
+            return False
+        folded = self.values.fold(pending.args)
+        try:
+            ticket = self.player.take(pending.call.tool, folded)
+        except CassetteMiss as miss:
+            if self.plan.live and self._may_go_live(pending):
+                return False
+            self.latch(Problem(kind="miss", text=miss.report, data=miss.data))
+            raise
+        pending.ticket = ticket
+        pending.call.source = "replay"
+        recording = ticket.recording
+        pending.error = recording.error
+        # passing the membrane reserves the recording's placeholders, so that new ones get other numbers
+        pending.result = self.membrane.hide(self.values.unfold(recording.result), pending.contract.sensitive)
+        return True
+
+    def _may_go_live(self, pending: Pending) -> bool:
+        """new_episodes: a write after a replayed call would meet a world that the replayed calls never changed."""
+        return not pending.contract.writes or (self.player is not None and not self.player.played)
+
+    def call(self, pending: Pending) -> None:
+        slot = self._begin(pending)
+        tool = self.toolbox.tool(pending.call.tool)
+        real = self.membrane.reveal(pending.call.sent or pending.args)
+        try:
+            value = self.run_async(ainvoke(tool, real)) if tool.is_async else invoke(tool, real)
+        except Exception as error:
+            self._keep_error(pending, slot, error)
+        else:
+            self._keep(pending, slot, value)
+
+    async def acall(self, pending: Pending) -> None:
+        slot = self._begin(pending)
+        tool = self.toolbox.tool(pending.call.tool)
+        real = self.membrane.reveal(pending.call.sent or pending.args)
+        try:
+            # a sync tool runs in place: what it holds (a database handle, a browser) may belong to this thread
+            value = await ainvoke(tool, real) if tool.is_async else invoke(tool, real)
+        except Exception as error:
+            self._keep_error(pending, slot, error)
+        else:
+            self._keep(pending, slot, value)
+
+    def _begin(self, pending: Pending) -> Slot | None:
+        tool = pending.call.tool
+        if self.toolbox.tool(tool).function is None:
+            text = (
+                f"{tool} is declared in YAML only ({pending.contract.where}): it has no code to run live\n"
+                f"  cure: give it canned answers (contracts.{tool}.answers), or a tool with code, or replay a recording"
+            )
+            self.broken = True
+            self.latch(Problem(kind="setup", text=text, data={"tool": tool}))
+            raise LoadError(text, ref=tool)
+        pending.call.source = "live"
+        self.live_writes += pending.contract.writes
+        if self.player is not None:
+            pending.ticket = self.player.note_issued(tool, self.values.fold(pending.args))
+        if self.recorder is None:
+            return None
+        return self.recorder.begin(tool, self.values.fold(pending.args))
+
+    def _keep(self, pending: Pending, slot: Slot | None, value: object) -> None:
+        tool = pending.call.tool
+        try:
+            plain = jsonable(value)
+        except NotJson as error:
+            text = f"{tool}: the result does not serialise: {error}\n  cure: return JSON values, a dataclass or a pydantic model"
+            self.broken = True
+            self.latch(Problem(kind="serialise", text=text, data={"tool": tool, "path": error.path}))
+            raise ToolFailed(text, tool=tool, reason="result_invalid") from error
+        hidden = self.membrane.hide(plain, pending.contract.sensitive)
+        if slot is not None:
+            slot.result(self.values.fold(hidden))
+        pending.result = hidden
+        if pending.contract.passthrough:
+            pending.result = self.membrane.hide(
+                plain, pending.contract.sensitive, passthrough=pending.contract.passthrough
+            )
+
+    def _keep_error(self, pending: Pending, slot: Slot | None, error: Exception) -> None:
+        message = str(self.membrane.hide(str(error)))
+        pending.error = ErrorInfo(
+            type=type(error).__name__, message=message, retryable=bool(getattr(error, "retryable", False))
+        )
+        if slot is not None:
+            slot.error(pending.error)
+
+    def settled(self, pending: Pending) -> None:
+        if self.player is not None and pending.ticket is not None:
+            self.player.returned(pending.ticket)

@@ -1,0 +1,36 @@
+"""The events file of a run: one JSON object a line, whole, for people and tools that want more than the results file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ..schema.run import Run
+from ..schema.values import JsonObject, dumps
+
+
+def events(run: Run) -> list[JsonObject]:
+    """What happened, in order: the messages, the calls with their results, the state, the end."""
+    lines: list[JsonObject] = [{"event": "run", "trial": run.trial, "mode": run.mode, "task": run.task, "labels": run.labels}]
+    lines += [{"event": "message", **message} for message in run.messages]
+    lines += [
+        {"event": "call", **call.as_json(), "reason": call.reason, "result": call.result, "findings": call.findings, "turn": call.turn}
+        for call in run.calls
+    ]
+    lines += [{"event": "problem", "kind": p.kind, "text": p.text, "data": p.data} for p in run.problems]
+    if run.state.known:
+        lines.append({"event": "state", "before": run.state.before, "after": run.state.after})
+    lines.append({"event": "end", "outcome": run.outcome, "stop": run.stop, "output": run.output, "success": run.success})
+    return lines
+
+
+def write_events(run: Run, path: Path) -> None:
+    """Write the file in one go; the old one is replaced, never appended to."""
+    text = "".join(dumps(line) + "\n" for line in events(run))
+    temp = path.with_suffix(".tmp")
+    try:
+        temp.write_text(text, encoding="utf-8")
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temp.write_text(text, encoding="utf-8")
+    os.replace(temp, path)

@@ -1,0 +1,203 @@
+"""One trial's session: the log of what the agent did, and the doors (`call`, `acall`) through which it does it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import AgentOpsError, BudgetExceeded, CassetteMiss, SessionClosed, ToolError
+from ..schema.call import Call, ErrorInfo
+from ..schema.case import Outcome
+from ..schema.contract import Contract
+from ..schema.run import Problem, Turn, Usage
+from ..schema.values import Json, JsonObject, NotJson, jsonable
+from .budget import BudgetMeter, TrialTimeout
+from .guard import Guard, Pending
+
+if TYPE_CHECKING:
+    from ..redact.membrane import Membrane
+    from ..tape.player import Player
+    from ..tape.values import TrialValues
+
+_NOBODY = Contract(name="?")
+
+
+class Session:
+    """What one trial did so far; safe to use from threads and tasks."""
+
+    def __init__(
+        self,
+        *,
+        contracts: Mapping[str, Contract],
+        membrane: Membrane,
+        values: TrialValues,
+        meter: BudgetMeter,
+        folder: Path,
+        player: Player | None,
+    ) -> None:
+        self.contracts = contracts
+        self.membrane = membrane
+        self.values = values
+        self.meter = meter
+        self.folder = folder
+        """The trial's cassette folder."""
+        self.player = player
+        self.guard: Guard | None = None
+        self.calls: list[Call] = []
+        self.messages: list[JsonObject] = []
+        self.said: list[str] = []
+        self.turns: list[Turn] = []
+        self.problems: list[Problem] = []
+        self.labels: set[str] = set()
+        self.late: list[str] = []
+        self.stated_cost: Decimal | None = None
+        """The whole run's model cost where somebody states it; it wins over the sum of the answers."""
+        self.usages: list[Usage | None] = []
+        self.costs: list[Decimal | None] = []
+        self.models: list[str] = []
+        self.finished: tuple[Outcome, str] | None = None
+        self._closed = False
+        self._lock = threading.RLock()
+
+    # ---- what the agent does
+
+    def call(self, name: str, args: Mapping[str, object]) -> Json:
+        """One tool call through the guard; raises `ToolError`, or what ends the run."""
+        pending = self._open(name, args)
+        try:
+            value = self._guard().run(pending)
+        except BaseException as error:
+            self._failed(pending, error)
+            raise
+        return self._returned(pending, value)
+
+    async def acall(self, name: str, args: Mapping[str, object]) -> Json:
+        """Like `call`, awaiting async tools."""
+        pending = self._open(name, args)
+        try:
+            value = await self._guard().arun(pending)
+        except BaseException as error:
+            self._failed(pending, error)
+            raise
+        return self._returned(pending, value)
+
+    def say(self, text: str) -> None:
+        """A text to the user."""
+        with self._lock:
+            hidden = str(self.membrane.hide(text))
+            self.said.append(hidden)
+            if self.turns:
+                self.turns[-1].said.append(hidden)
+            self.messages.append({"role": "assistant", "content": hidden})
+
+    def user(self, text: str) -> None:
+        """A text of the user: a turn begins."""
+        with self._lock:
+            hidden = str(self.membrane.hide(text))
+            self.turns.append(Turn(user=hidden))
+            self.messages.append({"role": "user", "content": hidden})
+
+    def record_message(self, message: JsonObject) -> None:
+        """A message as the agent's own loop saw it."""
+        with self._lock:
+            self.messages.append(self.membrane.hide(message))
+
+    def answered(
+        self, usage: Usage | None = None, cost_usd: Decimal | None = None, model: str | None = None
+    ) -> None:
+        """One model answer (a step): its tokens and its stated cost, None where unknown."""
+        with self._lock:
+            self.usages.append(usage)
+            self.costs.append(cost_usd)
+            if model is not None and model not in self.models:
+                self.models.append(model)
+        self.meter.model_answer()
+
+    def finish(self, outcome: Outcome, stop: str = "") -> None:
+        """How the run ended, where the agent knows better than its return (a transcript that was cut off)."""
+        self.finished = (outcome, stop)
+
+    def latch(self, problem: Problem) -> None:
+        """Fail the trial, whatever the agent does about it."""
+        with self._lock:
+            self.problems.append(problem)
+
+    # ---- the way of one call
+
+    def _guard(self) -> Guard:
+        if self.guard is None:
+            raise AgentOpsError("the session has no guard yet")
+        return self.guard
+
+    def _open(self, name: str, args: Mapping[str, object]) -> Pending:
+        contract = self.contracts.get(name, _NOBODY)
+        try:
+            plain = jsonable(dict(args))
+        except NotJson as error:
+            plain, bad = {}, error
+        else:
+            bad = None
+        hidden = self.membrane.hide(plain, contract.sensitive)
+        call = Call(tool=name, args=hidden, turn=max(0, len(self.turns) - 1), step=len(self.usages))
+        pending = Pending(call=call, contract=contract, args=hidden)
+        with self._lock:
+            self._refuse_late(name)
+            self.calls.append(call)
+            if self.turns:
+                self.turns[-1].calls.append(call)
+        try:
+            self.meter.tool_call()
+            if bad is not None:
+                raise pending.stop(f"{name}: {bad}", decision="invalid", reason="schema_invalid")
+        except BaseException as error:
+            self._failed(pending, error)
+            raise
+        return pending
+
+    def _refuse_late(self, name: str) -> None:
+        if self._closed:
+            text = f"{name} was called after the agent had returned; wait for your threads and tasks before returning"
+            self.late.append(name)
+            self.problems.append(Problem(kind="closed", text=text, data={"tool": name}))
+            raise SessionClosed(text)
+
+    def _returned(self, pending: Pending, value: Json) -> Json:
+        pending.call.result = value
+        self._tool_message(pending.call.tool, value)
+        return value
+
+    def _failed(self, pending: Pending, error: BaseException) -> None:
+        call = pending.call
+        if isinstance(error, ToolError):
+            call.error = call.error or error.error or ErrorInfo(type=error.reason, message=error.message)
+            self._tool_message(call.tool, error.as_json())
+        elif isinstance(error, (BudgetExceeded, TrialTimeout)):
+            call.decision, call.reason = "budget", "budget_exceeded"
+            call.error = ErrorInfo(type="budget_exceeded", message=str(error) or "out of time")
+        elif isinstance(error, CassetteMiss):
+            call.error = ErrorInfo(type="CassetteMiss", message=str(error.data.get("reason", "miss")))
+        if not call.reached:
+            self._stopped(pending, error)
+
+    def _stopped(self, pending: Pending, error: BaseException) -> None:
+        """A call that the guard stopped while the recorded run made it: from here on the replay is another run."""
+        if self.player is None or isinstance(error, CassetteMiss):
+            return
+        made = self.player.not_made(pending.call.tool, self.values.fold(pending.args))
+        if made:
+            self.labels.add("counterfactual")
+            self.player.counterfactual()
+
+    def _tool_message(self, name: str, content: Json) -> None:
+        with self._lock:
+            self.messages.append({"role": "tool", "name": name, "content": content})
+
+    # ---- the end
+
+    def close(self) -> None:
+        """The agent has returned: no call is let through any more."""
+        with self._lock:
+            self._closed = True

@@ -1,0 +1,116 @@
+"""The session's settings: command line, then ini, then built-in."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from .plugin import ini_name
+from .runner.modes import MODES, RECORD_WORDS, Record, goes_live
+from .schema.run import Mode
+from .schema.suggest import did_you_mean
+
+T = TypeVar("T", bound=str)
+
+_LATER = {"hybrid": "comes with the model layer", "tools-live": "comes with the model layer", "stale": "comes with the model layer"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How this session runs."""
+
+    rootdir: Path
+    mode: Mode
+    record: Record
+    cassettes: Path
+    case_folders: tuple[Path, ...]
+    ignore: tuple[str, ...]
+    trials: int | None
+    reports: tuple[tuple[str, Path], ...]
+    allow_live: bool
+
+    @property
+    def work(self) -> Path:
+        """Where results and events go."""
+        return self.rootdir / ".agentops"
+
+    def ignores(self, path: Path) -> bool:
+        """Whether ini ``agentops_ignore`` names this file (a glob on the path from the rootdir, or on the name)."""
+        relative = os.path.relpath(path, self.rootdir).replace(os.sep, "/")
+        return any(fnmatch(relative, glob) or fnmatch(path.name, glob) for glob in self.ignore)
+
+    def in_case_folder(self, path: Path) -> bool:
+        return any(path.is_relative_to(folder) for folder in self.case_folders)
+
+
+SETTINGS = pytest.StashKey[Settings]()
+
+
+def under_ci() -> bool:
+    """``CI`` is on unless empty, 0 or false."""
+    return os.environ.get("CI", "").lower() not in ("", "0", "false")
+
+
+def settings_of(config: pytest.Config) -> Settings:
+    """The settings, read once a session; raises `pytest.UsageError` (exit 4) for wrong ones."""
+    found = config.stash.get(SETTINGS, None)
+    if found is None:
+        found = config.stash[SETTINGS] = _read(config)
+    return found
+
+
+def _read(config: pytest.Config) -> Settings:
+    mode = _word("--agent-mode", _value(config, "--agent-mode") or "replay", MODES)
+    record = _word("--agent-record", _value(config, "--agent-record") or "none", RECORD_WORDS)
+    allow_live = bool(config.getoption("agent_allow_live") or config.getini("agentops_allow_live"))
+    if goes_live(mode, record) and under_ci() and not allow_live:
+        raise pytest.UsageError(
+            f"--agent-mode={mode} --agent-record={record} calls tools for real or writes recordings, and CI is set: "
+            "add --agent-allow-live if that is meant"
+        )
+    root = config.rootpath
+    return Settings(
+        rootdir=root,
+        mode=mode,
+        record=record,
+        cassettes=root / (_value(config, "--agent-cassettes") or "cassettes"),
+        case_folders=tuple((root / folder).resolve() for folder in config.getini("agentops_cases")),
+        ignore=tuple(config.getini("agentops_ignore")),
+        trials=_trials(_value(config, "--agent-trials")),
+        reports=tuple(_report(r, root) for r in [*config.getini("agentops_report"), *config.getoption("agent_report")]),
+        allow_live=allow_live,
+    )
+
+
+def _value(config: pytest.Config, option: str) -> str:
+    given = config.getoption(option.removeprefix("--").replace("-", "_"))
+    return str(given if given is not None else config.getini(ini_name(option)))
+
+
+def _word(option: str, word: str, allowed: tuple[T, ...]) -> T:
+    for known in allowed:
+        if word == known:
+            return known
+    later = f" ({_LATER[word]})" if word in _LATER else ""
+    hint = did_you_mean(word, allowed)
+    raise pytest.UsageError(f"{option}={word}: expected one of {', '.join(allowed)}{later}" + (f"; {hint}" if hint else ""))
+
+
+def _trials(text: str) -> int | None:
+    if not text:
+        return None
+    if not text.isdigit() or int(text) < 1:
+        raise pytest.UsageError(f"--agent-trials={text}: expected a whole number from 1")
+    return int(text)
+
+
+def _report(text: str, root: Path) -> tuple[str, Path]:
+    name, colon, path = text.partition(":")
+    if not colon or not path:
+        raise pytest.UsageError(f"--agent-report={text}: expected NAME:PATH, such as json:out/results.json")
+    return name, root / path

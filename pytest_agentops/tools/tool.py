@@ -1,0 +1,283 @@
+"""The mark that `@tool` leaves on a function, and `Tool`: a contract together with the code behind it.
+
+A contract is derived from type hints when somebody first asks for it; names and declared fields are known before.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+import typing
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from decimal import Decimal, InvalidOperation
+from pathlib import PurePath
+from typing import Any, TypeAlias, TypeVar, overload
+
+from ..errors import LoadError
+from ..schema import money
+from ..schema.contract import Contract
+from ..schema.suggest import did_you_mean
+from ..schema.tier import EFFECT_ORDER, Effect
+
+F = TypeVar("F", bound=Callable[..., Any])
+Price: TypeAlias = str | int | float | Decimal
+
+MARK = "__agentops_tool__"
+_NAME = re.compile(r"[^\s*?\[\]{}'\"<>]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """What the decorator was told."""
+
+    name: str
+    effect: Effect | None = None
+    tier: int | None = None
+    idempotency_key: str | None = None
+    cost_usd: Decimal | None = None
+    scopes: tuple[str, ...] = ()
+    sensitive: tuple[str, ...] = ()
+    passthrough: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    resource: str = "*"
+    version: str | None = None
+    description: str | None = None
+
+
+@overload
+def tool(name: F, /) -> F: ...
+@overload
+def tool(
+    name: str | None = None,
+    /,
+    *,
+    effect: Effect | None = None,
+    tier: int | None = None,
+    idempotency_key: str | None = None,
+    cost_usd: Price | None = None,
+    scopes: str | Iterable[str] = (),
+    sensitive: str | Iterable[str] = (),
+    passthrough: str | Iterable[str] = (),
+    ignore: str | Iterable[str] = (),
+    resource: str = "*",
+    version: str | None = None,
+    description: str | None = None,
+) -> Callable[[F], F]: ...
+def tool(
+    name: Any = None,
+    /,
+    *,
+    effect: Effect | None = None,
+    tier: int | None = None,
+    idempotency_key: str | None = None,
+    cost_usd: Price | None = None,
+    scopes: str | Iterable[str] = (),
+    sensitive: str | Iterable[str] = (),
+    passthrough: str | Iterable[str] = (),
+    ignore: str | Iterable[str] = (),
+    resource: str = "*",
+    version: str | None = None,
+    description: str | None = None,
+) -> Any:
+    """Declare a function (or method) as a tool; calling it directly stays what it was.
+
+    The schema comes from its type hints and docstring. No effect declared means irreversible, no tier declared means 4.
+    """
+    if callable(name):
+        return _marked(name, Mark(name=name_of(name)))
+
+    def decorate(function: F) -> F:
+        chosen = name_of(function) if name is None else name
+        mark = Mark(
+            name=checked_name(chosen),
+            effect=checked_effect(effect, chosen),
+            tier=checked_tier(tier, chosen),
+            idempotency_key=idempotency_key,
+            cost_usd=checked_cost(cost_usd, chosen),
+            scopes=_words(scopes),
+            sensitive=_words(sensitive),
+            passthrough=_words(passthrough),
+            ignore=_words(ignore),
+            resource=resource,
+            version=None if version is None else str(version),
+            description=description,
+        )
+        return _marked(function, mark)
+
+    return decorate
+
+
+def _marked(function: F, mark: Mark) -> F:
+    if inspect.isclass(function):
+        raise LoadError(f"@tool marks functions and methods, {function.__name__} is a class", hint="mark its methods")
+    target = function.__func__ if isinstance(function, (staticmethod, classmethod)) else function
+    try:
+        setattr(target, MARK, mark)
+    except AttributeError:  # a bound method or a builtin takes no attributes
+        wrapped: Any = functools.partial(function)
+        setattr(wrapped, MARK, mark)
+        return typing.cast(F, wrapped)
+    return function
+
+
+def mark_of(value: object) -> Mark | None:
+    """The mark of a decorated function or method, None for anything else."""
+    mark = getattr(value, MARK, None) if callable(value) and not inspect.isclass(value) else None
+    return mark if isinstance(mark, Mark) else None
+
+
+class Tool:
+    """A tool: its contract, and the code behind it (None for one that is declared in YAML only)."""
+
+    def __init__(
+        self,
+        *,
+        contract: Contract | None = None,
+        function: Callable[..., Any] | None = None,
+        mark: Mark | None = None,
+        overrides: Callable[[Contract], Contract] | None = None,
+    ) -> None:
+        if contract is None and function is None:
+            raise LoadError("a tool needs a contract or a function")
+        self.function = function
+        self.typed = contract is None
+        """Whether the function says by its type hints what it takes; else it gets the JSON values as they are."""
+        self.mark = mark or (mark_of(function) if function is not None else None)
+        self._given = contract
+        self._overrides = overrides
+        self._contract: Contract | None = None
+        if contract is not None:
+            self.name = checked_name(contract.name)
+        else:
+            self.name = self.mark.name if self.mark else checked_name(name_of(function))
+
+    @property
+    def contract(self) -> Contract:
+        """The whole promise; derived from the type hints at the first look."""
+        if self._contract is None:
+            contract = self._given or self._derived()
+            self._contract = self._overrides(contract) if self._overrides else contract
+        return self._contract
+
+    def _derived(self) -> Contract:
+        from .contracts import from_mark
+
+        assert self.function is not None
+        return from_mark(self.function, self.mark or Mark(name=self.name), where=self.where)
+
+    @property
+    def declared(self) -> tuple[Effect | None, int | None]:
+        """Effect and tier as the code declares them, known without its schema."""
+        source: Contract | Mark | None = self._given or self.mark
+        return (source.effect, source.tier) if source is not None else (None, None)
+
+    @property
+    def is_async(self) -> bool:
+        return self.function is not None and is_async(self.function)
+
+    @property
+    def where(self) -> str:
+        """``folder/file.py:line`` of the code, or of the declaration."""
+        if self._given is not None and self._given.where:
+            return self._given.where
+        code = getattr(inspect.unwrap(plain_function(self.function)), "__code__", None)
+        if code is None:
+            return ""
+        return f"{'/'.join(PurePath(code.co_filename).parts[-2:])}:{code.co_firstlineno}"
+
+    def with_overrides(self, overrides: Callable[[Contract], Contract]) -> Tool:
+        """The same tool with a contract that `overrides` changes once it is known."""
+        before = self._overrides
+        both = overrides if before is None else lambda contract: overrides(before(contract))
+        return Tool(contract=self._given, function=self.function, mark=self.mark, overrides=both)
+
+    def __repr__(self) -> str:
+        return f"Tool({self.name!r})"
+
+
+def is_async(function: Callable[..., Any]) -> bool:
+    """Whether a call gives a coroutine, also for partials and objects with an async ``__call__``."""
+    if inspect.iscoroutinefunction(function):
+        return True
+    inner = plain_function(function)
+    return inspect.iscoroutinefunction(inner) or inspect.iscoroutinefunction(getattr(inner, "__call__", None))  # noqa: B004
+
+
+def plain_function(function: Any) -> Any:
+    """The function under partials and bound methods."""
+    while True:
+        if isinstance(function, functools.partial):
+            function = function.func
+        elif inspect.ismethod(function):
+            function = function.__func__
+        else:
+            return function
+
+
+def name_of(function: Any) -> str:
+    """A function's own name, also under a partial."""
+    name = getattr(plain_function(function), "__name__", None)
+    if not isinstance(name, str) or name == "<lambda>":
+        raise LoadError("a tool without a name of its own", hint='give one: @tool("shop.refund")')
+    return name
+
+
+def checked_name(name: object) -> str:
+    """A tool's name: one word, without the signs that patterns and placeholders need."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise LoadError(f"{name!r} is no name for a tool", hint='use one word, dots are welcome: "payments.refund"')
+    return name
+
+
+def checked_effect(effect: object, name: str) -> Effect | None:
+    for known in EFFECT_ORDER:
+        if effect == known:
+            return known
+    if effect is None:
+        return None
+    near = did_you_mean(str(effect), EFFECT_ORDER)
+    raise LoadError(f"{name}: effect {effect!r}; expected one of {', '.join(EFFECT_ORDER)}", hint=near)
+
+
+def checked_tier(tier: object, name: str) -> int | None:
+    if tier is None:
+        return None
+    if isinstance(tier, int) and not isinstance(tier, bool) and 0 <= tier <= 4:
+        return int(tier)
+    raise LoadError(f"{name}: tier {tier!r}; expected 0 (read-only) to 4 (production control)")
+
+
+def checked_cost(cost: Price | None, name: str) -> Decimal | None:
+    if cost is None:
+        return None
+    try:
+        dollars = money.usd(cost)
+    except InvalidOperation:
+        dollars = Decimal("NaN")
+    if isinstance(cost, bool) or not dollars.is_finite() or dollars < 0:
+        raise LoadError(f"{name}: cost_usd {cost!r} is no price", hint='write dollars: "0.02"')
+    return dollars
+
+
+def _words(value: str | Iterable[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def declared(contract: Contract, mark: Mark) -> Contract:
+    """The contract with what the decorator was told."""
+    return replace(
+        contract,
+        effect=mark.effect,
+        tier=mark.tier,
+        idempotency_key=mark.idempotency_key,
+        cost_usd=mark.cost_usd,
+        scopes=mark.scopes,
+        sensitive=mark.sensitive,
+        passthrough=mark.passthrough,
+        ignore=mark.ignore,
+        resource=mark.resource,
+        version=mark.version,
+        description=contract.description if mark.description is None else mark.description,
+    )

@@ -1,0 +1,12 @@
+"""For the plugin's own tests."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _own_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests say themselves whether they run under CI; what the machine says does not count."""
+    for name in ("CI", "PYTEST_ADDOPTS", "NO_COLOR", "FORCE_COLOR", "PYTEST_AGENTOPS_REPLAY"):
+        monkeypatch.delenv(name, raising=False)
