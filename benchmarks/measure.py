@@ -60,12 +60,14 @@ class Series:
     samples: list[Sample]
 
     def median(self, what: str) -> float:
-        return statistics.median(getattr(s, what) for s in self.samples)
+        values: list[float] = [getattr(s, what) for s in self.samples]
+        return statistics.median(values)
 
     def ratio(self, other: Series, what: str) -> float:
         """How many times `other`: the median over the rounds, each round by itself."""
         pairs = zip(self.samples, other.samples, strict=True)
-        return statistics.median(getattr(mine, what) / getattr(theirs, what) for mine, theirs in pairs)
+        ratios: list[float] = [getattr(mine, what) / getattr(theirs, what) for mine, theirs in pairs]
+        return statistics.median(ratios)
 
 
 def in_turn(jobs: Mapping[str, Job], rounds: int) -> dict[str, Series]:

@@ -58,9 +58,9 @@ def pytest_configure(config: pytest.Config) -> None:
         "agent_eval(task, *, agent, tools, id, expect, check, ...): what the agent_eval fixture runs when the test calls it",
     )
     if config.getoption("agent_evals") or config.getini("agentops_evals"):
-        from . import session
+        from . import evals
 
-        session.configure(config)
+        evals.configure(config)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

@@ -92,7 +92,7 @@ def pay_back(task: Task, tools: Toolbox, number: str, order: dict[str, Any]) -> 
             idempotency_key=key,
         )
     )
-    text = f"We have paid ${receipt['amount_usd']:.2f} back to your {card['brand']} card."
+    text = f"We have paid ${receipt['amount_usd']:.2f} back to your {card['brand']}."
     tools.call("email.send", to=order["email"], subject=f"Your order {number}", body=text)
 
 

@@ -1,4 +1,4 @@
-"""``pytest-agentops``: a command is a module of this package with NAME, HELP, `arguments(parser)` and `run(options) -> exit code`."""
+"""``pytest-agentops``: a command is a module here with NAME, HELP, `arguments(parser)` and `run(options) -> exit code`."""
 
 from __future__ import annotations
 

@@ -88,9 +88,10 @@ def _trial(case: Case, trials: Sequence[int], run: Run, of: int) -> Iterator[str
     else:
         yield _facts(run)
     yield from _body(run)
-    for label, value in (("recording", run.cassette), ("events", run.events)):
-        if value and len(trials) == 1:
-            yield f"{INDENT}{label + ':':<10} {value}"
+    files = [(label, value) for label, value in (("recording:", run.cassette), ("events:", run.events)) if value]
+    if files and len(trials) == 1:
+        yield ""
+        yield from (f"{INDENT}{label:<10} {value}" for label, value in files)
 
 
 def _facts(run: Run) -> str:
@@ -118,7 +119,7 @@ def _body(run: Run) -> list[str]:
     findings = [f"{call.tool}: {finding}" for call in run.calls for finding in call.findings]
     if findings:
         lines += ["", f"{INDENT}did not fit, but was let through:", *(f"{INDENT * 2}{finding}" for finding in findings)]
-    return [*lines, ""] if len(lines) > 1 else lines
+    return lines
 
 
 def _check(check: CheckResult) -> Iterator[str]:
@@ -155,10 +156,19 @@ def _indented(text: str, depth: int = 1) -> Iterator[str]:
 
 def _value(value: Json) -> str:
     """Text as it is where it fits a line, else as JSON; long values are cut, the events file has them whole."""
-    text = value if isinstance(value, str) and value and "\n" not in value else dumps(value, indent=None)
+    text = value if isinstance(value, str) and value and "\n" not in value else _json(value)
     if len(text) <= VALUE_CHARS:
         return text
     return f"{text[:VALUE_CHARS]}… ({len(text)} characters)"
+
+
+def _json(value: Json) -> str:
+    """JSON with a blank after commas and colons, to be read."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{dumps(k)}: {_json(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_json, value)) + "]"
+    return dumps(value)
 
 
 def _cut_lines(text: str) -> str:

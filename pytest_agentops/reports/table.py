@@ -19,7 +19,7 @@ def table(suites: Mapping[str, JsonObject], total: JsonObject) -> str:
     rows = [_row(name, metrics) for name, metrics in sorted(suites.items())]
     if len(rows) != 1:
         rows.append(_row(TOTAL, total))
-    head = ["suite", "success rate", "cost/success", "interventions", "policy blocks", "runs", "cost", "tokens in/out", "calls"]
+    head = ["suite", "success", "cost/success", "interventions", "policy blocks", "cost", "tokens", "calls"]
     several = any("pass^k" in row for row in rows)
     if several:
         head.insert(2, "pass^k")
@@ -31,13 +31,12 @@ def table(suites: Mapping[str, JsonObject], total: JsonObject) -> str:
 def _row(name: str, metrics: JsonObject) -> dict[str, str]:
     row = {
         "suite": name,
-        "success rate": _rate(metrics),
+        "success": _rate(metrics),
         "cost/success": _per_success(metrics),
         "interventions": _share(metrics.get("intervention_rate")),
         "policy blocks": _count(metrics.get("policy_blocks")),
-        "runs": _count(metrics.get("runs")),
         "cost": _money(metrics.get("cost_usd")),
-        "tokens in/out": _tokens(metrics.get("tokens")),
+        "tokens": _tokens(metrics.get("tokens")),
         "calls": _count(metrics.get("tool_calls")),
     }
     hat = metrics.get("pass_hat_k") or {}
@@ -89,4 +88,4 @@ def _money(value: Json) -> str:
 def _tokens(value: Json) -> str:
     if not value:
         return UNKNOWN if value is None else NONE
-    return f"{_count(value.get('input'))}/{_count(value.get('output'))}"
+    return _count((value.get("input") or 0) + (value.get("output") or 0))

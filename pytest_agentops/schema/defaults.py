@@ -26,7 +26,7 @@ class _Filler:
     def __init__(self, root: JsonObject, fits: Fits) -> None:
         self.root = root
         self.fits = fits
-        self.shared = {k: root[k] for k in ("$defs", "definitions", "$schema") if k in root}
+        self.shared: JsonObject = {k: root[k] for k in ("$defs", "definitions", "$schema") if k in root}
 
     def fill(self, schema: Json, value: Json, depth: int) -> Json:
         schema = self.resolved(schema)

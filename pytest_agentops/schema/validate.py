@@ -205,7 +205,7 @@ def _distance(branch: list[Violation], here: Concrete) -> tuple[bool, int]:
 def _sorted(found: list[Violation], value: Json) -> list[Violation]:
     """In the order in which the value's keys stand, without what was said twice."""
     unique = {(v.loc, v.message): v for v in found}
-    return sorted(unique.values(), key=lambda v: _position(v.loc, value))
+    return sorted(unique.values(), key=lambda v: (_position(v.loc, value), v.message))
 
 
 def _position(loc: Concrete, value: Json) -> tuple[int, ...]:

@@ -73,8 +73,8 @@ def pair_in_order(
 ) -> list[tuple[int, int]]:
     """The cheapest alignment of two sequences, as (expectation, call) pairs that never cross; of equal ones the earliest.
 
-    `cost(w, f)` is the price of pairing, None where it cannot be; `missing` that of an expectation without a call, `extra[f]` that of
-    a call without an expectation.
+    `cost(w, f)` is the price of pairing, None where it cannot be; `missing` that of an expectation without a call, `extra[f]`
+    that of a call without an expectation.
     """
     best = [[0] * (found + 1) for _ in range(wanted + 1)]
     for f in range(found - 1, -1, -1):

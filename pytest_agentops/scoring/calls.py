@@ -1,4 +1,4 @@
-"""Matching the calls that were made with the calls that were wanted: the public `match_calls`, and what the `calls` check uses."""
+"""Matching the calls that were made with those that were wanted: the public `match_calls`, and what the `calls` check uses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..schema.values import JsonObject
 from . import alignment
 
 CallLike: TypeAlias = Mapping[str, Any] | Call | str
-"""``{"name": ..., "args": {...}}``, a `Call` of a run, or an OpenAI tool call; as an expectation also a bare name (any arguments)."""
+"""``{"name": ..., "args": {...}}``, a `Call` of a run, or an OpenAI tool call; as an expectation also a bare name."""
 
 LIKE: Mapping[str, tuple[Order, Extra, Missing]] = {
     "strict": ("exact", "forbid", "forbid"),

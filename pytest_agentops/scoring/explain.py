@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from ..schema import operators
 from ..schema.operators import Difference
@@ -42,8 +43,7 @@ def explain(
         moved=moved,
         near=[(pair, near.differences(pair)) for pair in close],
     )
-    object.__setattr__(match, "why", _Text(made, wanted, rules, match).whole())
-    return match
+    return replace(match, why=_Text(made, wanted, rules, match).whole())
 
 
 def _in_order(
@@ -103,9 +103,8 @@ class _Near:
 
     def best(self, left: Sequence[int], free: Sequence[int], *, keep_order: bool, pairs: Sequence[Pair]) -> list[Pair]:
         """For the expectations that were not met the closest calls that nobody needs, each call once, closest first."""
-        ranked = sorted(
-            (-self.closeness(w, f), self._crossings(w, f, pairs) if keep_order else 0, w, f) for w in left for f in free
-        )
+        crossing = pairs if keep_order else ()
+        ranked = sorted((-self.closeness(w, f), crossings(w, f, crossing), w, f) for w in left for f in free)
         taken_w: set[int] = set()
         taken_f: set[int] = set()
         out: list[Pair] = []
@@ -116,9 +115,10 @@ class _Near:
                 out.append(Pair(f, w))
         return sorted(out, key=lambda p: p.expected)
 
-    @staticmethod
-    def _crossings(w: int, f: int, pairs: Sequence[Pair]) -> int:
-        return sum((p.expected < w) != (p.actual < f) for p in pairs)
+
+def crossings(w: int, f: int, pairs: Sequence[Pair]) -> int:
+    """How many pairs would stand in another order beside this one."""
+    return sum((p.expected < w) != (p.actual < f) for p in pairs)
 
 
 class _Text:
@@ -129,6 +129,7 @@ class _Text:
         self._wanted = wanted
         self._rules = rules
         self._match = match
+        self._in_order = rules.order != "any_order"
         self._call_of = {p.expected: p.actual for p in match.pairs}
         self._moved = {p.expected: p.actual for p in match.moved}
         self._near = {p.expected: (p.actual, diffs) for p, diffs in match.near}
@@ -163,10 +164,9 @@ class _Text:
 
     def _body(self) -> Iterator[str]:
         extras = self._extras()
-        in_order = self._rules.order != "any_order"
         for w, wanted in enumerate(self._wanted):
             place = self._call_of.get(w, self._near[w][0] if w in self._near else None)
-            while in_order and extras and place is not None and extras[0] < place and w not in self._moved:
+            while self._in_order and extras and place is not None and extras[0] < place and w not in self._moved:
                 yield from self._extra(extras.pop(0))
             yield from self._expectation(w, f"{w + 1}. {_call(wanted.name, wanted.args)}")
         for f in extras:
@@ -183,7 +183,8 @@ class _Text:
         elif w in self._near:
             f, diffs = self._near[w]
             yield f"  different     {title}"
-            yield f"                call {f + 1}: {_call(self._made[f].name, self._made[f].args)}"
+            place = " (and out of order)" if self._in_order and crossings(w, f, self._match.pairs) else ""
+            yield f"                call {f + 1}: {_call(self._made[f].name, self._made[f].args)}{place}"
             for diff in diffs[:8]:
                 yield f"                  {diff}"
             if len(diffs) > 8:
@@ -219,10 +220,10 @@ class _Text:
             names = sorted({call.name for call in self._made})
             near = did_you_mean(name, names)
             return f"{name} was never called; called were {_listed(names)}" + (f"; {near}" if near else "")
-        holders = {f: other for other, f in self._call_of.items()}
-        held = [f"call {f + 1} meets expectation {holders[f] + 1}" for f in same if f in holders]
+        holders = {f: other for other, f in [*self._call_of.items(), *((w, f) for w, (f, _) in self._near.items())]}
+        held = [f"call {f + 1} goes with expectation {holders[f] + 1}" for f in same if f in holders]
         times = "once" if len(same) == 1 else f"{len(same)} times"
-        return f"{name} was called {times}, and each call meets one expectation only: {_listed(held)}"
+        return f"{name} was called {times}, and a call meets one expectation only" + (f": {_listed(held)}" if held else "")
 
     @staticmethod
     def _shorten(lines: list[str]) -> list[str]:

@@ -42,7 +42,7 @@ def explain(
     nearest = before[0] if before else refused[0] if refused else fitting[0] if fitting else _closest(player, tool, args)
     differences = _differences(player, nearest, args) if nearest is not None and reason == "changed-args" else []
     pins = changed_pins(player, tool)
-    ways = _fixes(player, tool, reason, differences, nearest)
+    ways = _fixes(player, tool, reason, differences, refused)
     played, waiting = _standing(player, "played"), _standing(player, "waiting")
     case, trial = _trial(player)
     rows = [
@@ -89,14 +89,14 @@ def unused_text(player: Player, recordings: Sequence[Recording]) -> str:
     if not all(player.writes(r) for r in recordings):
         fixes.append("unused reads are fine  -> replay: {unused: warn} in the case (an unused write stays an error)")
     lines += [f"  {'fix' if i == 0 else '':<9} {fix}" for i, fix in enumerate(fixes)]
-    return "\n".join(_cut(line, _WIDTH + 40) for line in lines)
+    return "\n".join(plain(_cut(line, _WIDTH + 40)) for line in lines)
 
 
 def call_text(tool: str, args: JsonObject, width: int = _WIDTH - 20) -> str:
     """``orders.get(order_id="W-1")``, cut where it is long."""
     parts = [f"{key if key.isidentifier() else dumps(key)}={_value(value)}" for key, value in args.items()]
     text = f"{tool}({', '.join(parts)})"
-    return plain(text if len(text) <= width else f"{text[: width - 2]}…)")
+    return text if len(text) <= width else f"{text[: width - 2]}…)"
 
 
 def plain(text: str) -> str:
@@ -170,7 +170,11 @@ def _times(count: int) -> str:
 
 
 def _fixes(
-    player: Player, tool: str, reason: MissReason, differences: Sequence[tuple[str, Json, Json]], nearest: Entry | None
+    player: Player,
+    tool: str,
+    reason: MissReason,
+    differences: Sequence[tuple[str, Json, Json]],
+    refused: tuple[Entry, Refusal] | None,
 ) -> list[tuple[str, str]]:
     again = record_command(_folder(player))
     ways = [
@@ -180,9 +184,10 @@ def _fixes(
     if reason == "changed-args":
         names = list(dict.fromkeys(_ignorable(path) for path, _, _ in differences))
         rule = f"contracts: {{{tool}: {{match: {{ignore: [{', '.join(names)}]}}}}}} in the suite file"
-        ways.append(("the field is noise" if len(names) == 1 else "the fields are noise", f"{rule}, or in the tool's contract"))
+        ways.append(("the field is noise" if len(names) == 1 else "the fields are noise", f"{rule}"))
     elif reason == "state":
-        rule = f"contracts: {{{tool}: {{resource: NAME}}}} in the suite file, and other names for the tools that write elsewhere"
+        other = refused[1].tools[0] if refused is not None else "the write"
+        rule = f"contracts: {{{tool}: {{resource: A}}, {other}: {{resource: B}}}} in the suite file"
         ways.append(("the write is unrelated", rule))
     elif reason == "out-of-order":
         ways.append(("the order is free", "replay: {order: any} in the case"))
@@ -229,7 +234,7 @@ def _at(value: Json, place: paths.Concrete) -> Json:
 def _difference_lines(differences: Sequence[tuple[str, Json, Json]]) -> list[str]:
     shown = differences if len(differences) <= _DIFFERENCES else differences[: _DIFFERENCES - 1]
     width = min(max((len(path) for path, _, _ in shown), default=0), 40)
-    lines = [plain(f"{path:<{width}}   recorded {_side(old)}   now {_side(new)}") for path, old, new in shown]
+    lines = [f"{path:<{width}}   recorded {_side(old)}   now {_side(new)}" for path, old, new in shown]
     return lines if len(shown) == len(differences) else [*lines, f"and {len(differences) - len(shown)} more"]
 
 
@@ -306,4 +311,4 @@ def _laid_out(head: str, rows: Sequence[tuple[str, Sequence[str]]]) -> str:
     out = [head]
     for label, lines in rows:
         out += [f"  {label if i == 0 else '':<9} {line}" for i, line in enumerate(lines)]
-    return "\n".join(out)
+    return "\n".join(plain(line) for line in out)

@@ -23,6 +23,8 @@ Scan: TypeAlias = Callable[[bytes], Sequence[str]]
 TOOLS = "tools.yaml"
 PARTIAL = "tools.partial.yaml"
 _FORGOTTEN_S = 3600.0
+_LONGEST = 161
+"""A case's id, ``~`` and a variant's id."""
 
 
 def folder_for(root: Path, suite: str, name: str, trial: int = 1) -> Path:
@@ -33,7 +35,7 @@ def folder_for(root: Path, suite: str, name: str, trial: int = 1) -> Path:
 def _safe(name: str) -> str:
     """A folder name for every system. Ids are safe already; another name is cleaned and told apart by a digest."""
     clean = re.sub(r"[^a-z0-9_~-]+", "-", name.lower()).strip("-") or "x"
-    if clean == name:
+    if clean == name and len(name) <= _LONGEST:
         return name
     return f"{clean[:80]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 

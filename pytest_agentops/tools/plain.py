@@ -25,7 +25,7 @@ _SCALARS: dict[Any, JsonObject] = {
     Any: {},
     object: {},
     list: {"type": "array", "items": {}},
-    dict: {"type": "object", "additionalProperties": True},
+    dict: {"type": "object"},
 }
 
 
@@ -49,7 +49,7 @@ def schema(hint: Any, defs: JsonObject) -> JsonObject:
         return {"type": "array", "items": schema(args[0], defs)}
     if origin is dict and args[0] is str:
         inner = schema(args[1], defs)
-        return {"type": "object", "additionalProperties": inner or True}
+        return {"type": "object", "additionalProperties": inner} if inner else {"type": "object"}
     if inspect.isclass(hint) and type(hint) is type and dataclasses.is_dataclass(hint):
         return _dataclass(hint, defs)
     raise NotPlain
@@ -83,7 +83,7 @@ def _dataclass(cls: Any, defs: JsonObject) -> JsonObject:
         if defs[name].get("$python") is not cls:
             raise NotPlain  # two types of one name
         return ref
-    if any(a.startswith("__pydantic") or a.startswith("__get_pydantic") for a in dir(cls)) or cls.__bases__ != (object,):
+    if any(a.startswith(("__pydantic", "__get_pydantic")) for a in dir(cls)) or cls.__bases__ != (object,):
         raise NotPlain
     defs[name] = {"$python": cls}
     hints = typing.get_type_hints(cls, include_extras=True)

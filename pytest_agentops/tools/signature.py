@@ -143,7 +143,13 @@ def _generator() -> type[GenerateJsonSchema]:
             number: JsonObject = found["anyOf"][0] if "anyOf" in found else {"type": "number"}
             return number
 
+        def named_tuple_schema(self, schema: Any) -> JsonObject:
+            fields = {f["name"]: self.generate_inner(f["schema"]) for f in schema["fields"]}
+            required = [name for name in fields if name not in schema["cls"]._field_defaults]
+            return {"type": "object", "properties": fields, "required": required}
+
         def call_schema(self, schema: Any) -> JsonObject:
+            """What a named tuple was to pydantic before it had a schema of its own."""
             return self.kw_arguments_schema(schema["arguments_schema"]["arguments_schema"], None)
 
         def encode_default(self, dft: Any) -> Any:
@@ -156,7 +162,11 @@ def _generator() -> type[GenerateJsonSchema]:
 
 
 def _untitled(schema: Json, names: bool = False) -> Json:
-    """Without the titles that pydantic makes from names: they say nothing new to a model and cost tokens."""
+    """Without the titles that pydantic makes from names (they say nothing new to a model and cost tokens).
+
+    Nor with ``additionalProperties: true``, which says nothing at all and comes with some versions of pydantic only: a tool's pin
+    must not change with them.
+    """
     if isinstance(schema, list):
         return [_untitled(item) for item in schema]
     if not isinstance(schema, dict):
@@ -166,7 +176,7 @@ def _untitled(schema: Json, names: bool = False) -> Json:
         if key in ("default", "const", "enum", "examples") and not names
         else _untitled(value, _holds_names(key, names))
         for key, value in schema.items()
-        if names or key != "title" or not isinstance(value, str)
+        if names or not ((key == "title" and isinstance(value, str)) or (key == "additionalProperties" and value is True))
     }
 
 

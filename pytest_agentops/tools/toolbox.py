@@ -85,7 +85,9 @@ class Toolbox:
         return out
 
     def bind(self, caller: Caller) -> Toolbox:
-        """The same tools, called through `caller`."""
+        """The same tools, called through `caller`; a tool that cannot be described is an error here, not in the agent's hands."""
+        for one in self._tools.values():
+            _ = one.contract
         bound = copy.copy(self)
         bound._caller = caller
         return bound
@@ -260,6 +262,8 @@ def _snapshot(state: StateFunction) -> Json:
         return jsonable(state())
     except NotJson as error:
         raise LoadError(f"the tools' state is no JSON: {error}") from error
+    except Exception as error:
+        raise LoadError(f"the tools' state cannot be read: {type(error).__name__}: {error}") from error
 
 
 def _joined(parts: list[Json]) -> JsonObject:

@@ -38,7 +38,7 @@ def test_arguments_that_no_longer_fit_are_fatal(cassette: ToolsCassette, contrac
     schema = {"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]}
     ((sentence, fatal),) = staleness(on_disk(cassette), changed(contracts, "orders.get", parameters=schema))
     assert fatal
-    assert "the recorded call at cassettes/refunds/small_refund/tools.yaml:12 no longer fits: arguments, $" in sentence
+    assert "the recorded call at cassettes/refunds/small_refund/tools.yaml:13 no longer fits: arguments, $" in sentence
     assert "cure: record it again with --agent-record=stale" in sentence
 
 

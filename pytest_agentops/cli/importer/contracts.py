@@ -17,17 +17,14 @@ def read_contracts(path: Path) -> dict[str, JsonObject]:
         document = read(path.read_text(encoding="utf-8"), file=path.as_posix())
     except (OSError, UnicodeDecodeError) as problem:
         raise AgentOpsError(f"{path.as_posix()}: the contracts cannot be read: {problem}") from None
-    value, base = document.value, ()
+    value = document.value
+    base: tuple[str, ...] = ()
     if isinstance(value, dict) and list(value) == ["contracts"]:
         value, base = value["contracts"], ("contracts",)
     if not isinstance(value, dict):
         raise CaseFileError([document.mistake(base, f"found {kind(value)}", "expected a mapping of tools to contract fields")])
+    wanted = "expected contract fields, such as {effect: read}"
     odd = [name for name, fields in value.items() if not isinstance(fields, dict)]
     if odd:
-        raise CaseFileError(
-            [
-                document.mistake((*base, n), f"{n}: found {kind(value[n])}", "expected contract fields, such as {effect: read}")
-                for n in odd
-            ]
-        )
+        raise CaseFileError([document.mistake((*base, n), f"{n}: found {kind(value[n])}", wanted) for n in odd])
     return value

@@ -47,7 +47,7 @@ def physical_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """Number and bytes of each line that is not blank; a name that ends in .gz is unpacked."""
     import gzip
 
-    opened = gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
+    opened = gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # noqa: SIM115 (the next line closes it)
     with opened as stream:
         for number, raw in enumerate(stream, start=1):
             text = raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw

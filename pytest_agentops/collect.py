@@ -1,0 +1,185 @@
+"""Case files as pytest modules, cases as pytest functions: fixtures, marks, node ids, xdist and JUnit are pytest's own."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import types
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .errors import CaseFileError, CheckFailed, LoadError, Mistake
+from .loading.suite import LoadedSuite, Variant, load_suite
+from .parts import Fixture, Parts, agent_part, tool_parts
+from .registry import Registry
+from .runner.surroundings import offline
+from .schema.run import Run
+from .settings import Settings
+
+PARTS_OF_CODE = ("agent", "tools", "python")
+
+
+class Suites:
+    """The suite files of one session: what is loaded once, and the names that are taken."""
+
+    def __init__(self, settings: Settings, registry: Registry) -> None:
+        self.settings = settings
+        self.registry = registry
+        self._names: dict[str, Path] = {}
+
+    def claim(self, suite: LoadedSuite, path: Path) -> None:
+        """Two collected suites of one name would share cassettes: an error."""
+        other = self._names.setdefault(suite.name, path)
+        if other != path:
+            shown = os.path.relpath(other, self.settings.rootdir).replace(os.sep, "/")
+            raise CaseFileError(
+                [Mistake(file=suite.file, line=1, col=1, found=f"suite {suite.name!r} is the name of {shown} too", hint="give one of them another `suite:`")]
+            )
+
+
+SUITES = pytest.StashKey[Suites]()
+
+
+class CaseFile(pytest.Module):
+    """One suite file. A Module, so that module-scoped fixtures find their node; nothing is imported for it."""
+
+    def collect(self) -> Iterator[CaseItem]:
+        self.obj = types.ModuleType(self.path.stem)
+        suites = self.config.stash[SUITES]
+        try:
+            suite = load_suite(self.path, suites.settings.rootdir, checks=tuple(suites.registry.external("checks")))
+            suites.claim(suite, self.path)
+            parts = _all_parts(suite, suites)
+        except CaseFileError as error:
+            raise self.CollectError(str(error)) from None
+        shapes = _Shapes()
+        for variant in suite.variants:
+            own = parts[variant.key]
+            yield CaseItem.make(self, variant, own, shapes.of(variant, own))
+
+    def _getobj(self) -> types.ModuleType:
+        return types.ModuleType(self.path.stem)
+
+
+def _all_parts(suite: LoadedSuite, suites: Suites) -> dict[str, Parts]:
+    """The code of every variant, each reference loaded once; all that cannot be had is one error."""
+    base = suite.path.parent
+    known: dict[str, Parts] = {}
+    mistakes: list[Mistake] = []
+    seen: set[str] = set()
+    for variant in suite.variants:
+        if variant.key in known:
+            continue
+        try:
+            known[variant.key] = _parts(variant, base, suites)
+        except LoadError as error:
+            if str(error) not in seen:
+                seen.add(str(error))
+                mistakes.append(Mistake(file=suite.file, line=variant.line, col=1, found=str(error)))
+    if mistakes:
+        raise CaseFileError(mistakes)
+    return known
+
+
+def _parts(variant: Variant, base: Path, suites: Suites) -> Parts:
+    from . import code
+
+    if variant.agent is None:
+        raise LoadError("no agent: say `agent:` for the suite or the case", hint="./agent.py:my_agent, module:attr, a fixture or a built-in")
+    with offline():  # imports may not reach out in any mode: what connects at import cannot be replayed
+        agent, built_in = agent_part(variant.agent, base, suites.registry)
+        tools = tool_parts(variant.tools, base)
+        python = {ref: code.load(ref, base) for ref in variant.python}
+    for ref, function in python.items():
+        if not callable(function):
+            raise LoadError(f"python: {ref} is a {type(function).__name__}, no function", ref=ref)
+    return Parts(agent=agent, tools=tools, python=python, built_in=built_in)
+
+
+class _Shapes:
+    """One function a set of fixtures and marks, shared by all cases of a file that are alike: pytest sees its signature and marks."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[object, ...], Callable[..., None]] = {}
+
+    def of(self, variant: Variant, parts: Parts) -> Callable[..., None]:
+        key = (parts.fixtures, variant.fixtures, variant.tags, variant.skip, variant.xfail)
+        if key not in self._made:
+            self._made[key] = _shape(variant, parts)
+        return self._made[key]
+
+
+def _shape(variant: Variant, parts: Parts) -> Callable[..., None]:
+    def run_case(**fixtures: object) -> None:
+        raise AssertionError("unreachable: the session's pytest_pyfunc_call runs the case")
+
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    run_case.__signature__ = inspect.Signature([inspect.Parameter(name, kind) for name in parts.fixtures])  # type: ignore[attr-defined]
+    marked: Callable[..., None] = run_case
+    # marks go on before the item is made: `usefixtures` added to an item later is ignored by pytest
+    for tag in variant.tags:
+        marked = getattr(pytest.mark, tag)(marked)
+    if variant.fixtures:
+        marked = pytest.mark.usefixtures(*variant.fixtures)(marked)
+    if variant.skip is not None:
+        marked = pytest.mark.skip(reason=variant.skip)(marked)
+    if variant.xfail is not None:
+        marked = pytest.mark.xfail(reason=variant.xfail, strict=False)(marked)
+    return marked
+
+
+class CaseItem(pytest.Function):
+    """One variant of a case. With several trials each runs on an item of its own with the same node id."""
+
+    variant: Variant
+    parts: Parts
+    trial: int
+    runs: list[Run]
+
+    @classmethod
+    def make(
+        cls, parent: CaseFile, variant: Variant, parts: Parts, shape: Callable[..., None], *, trial: int = 1, runs: list[Run] | None = None
+    ) -> CaseItem:
+        item: CaseItem = cls.from_parent(parent, name=variant.name, callobj=shape)
+        item.variant = variant
+        item.parts = parts
+        item.trial = trial
+        item.runs = [] if runs is None else runs
+        return item
+
+    def again(self, trial: int) -> CaseItem:
+        """A fresh item for the next trial; the runs so far go with it."""
+        return CaseItem.make(self.parent, self.variant, self.parts, self.obj, trial=trial, runs=self.runs)  # type: ignore[arg-type]
+
+    @property
+    def trials(self) -> int:
+        """How many trials this variant has in this session."""
+        return self.config.stash[SUITES].settings.trials or self.variant.trials
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        return self.path, self.variant.line - 1, self.name
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """Our own failures are whole texts; a traceback would only hide them."""
+        if isinstance(excinfo.value, CheckFailed):
+            return str(excinfo.value)
+        text = super().repr_failure(excinfo, style)
+        if "has no parameter defined" in str(excinfo.value):
+            return f"{text}\na parametrized fixture cannot reach a case: write its values as `matrix:` in {self.path.name}"
+        return text
+
+    @property
+    def fixture_values(self) -> dict[str, Any]:
+        """The values of the fixtures that YAML named."""
+        return {name: self.funcargs[name] for name in self.parts.fixtures}
+
+    def resolved(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        """The agent and the tool parts, fixtures replaced by their values."""
+        values = self.fixture_values
+        agent = values[self.parts.agent.name] if isinstance(self.parts.agent, Fixture) else self.parts.agent
+        if not callable(agent):
+            raise LoadError(f"the fixture {self.variant.agent!r} gave a {type(agent).__name__}, no callable agent(task, tools)")
+        return agent, tuple(values[p.name] if isinstance(p, Fixture) else p for p in self.parts.tools)

@@ -1,0 +1,136 @@
+"""The session under ``--agent-evals``: what is collected, how items run, what is told to the controller."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .collect import SUITES, CaseFile, CaseItem, Suites
+from .protocol import run_case, run_trials
+from .registry import Registry
+from .runner.network import network_guard
+from .schema.case import Case
+from .schema.values import JsonObject, dumps
+from .settings import Settings, settings_of
+
+YAML = (".yaml", ".yml")
+
+
+def configure(config: pytest.Config) -> None:
+    """Set the session up; the same in the controller, in a plain run and in every xdist worker."""
+    settings = settings_of(config)
+    registry = Registry(config)
+    config.stash[SUITES] = Suites(settings, registry)
+    # one broken case file must not keep the others from running
+    config.option.continue_on_collection_errors = True
+    _choose_paths(config, settings)
+    network_guard().self_test()
+    config.pluginmanager.register(Evals(config, settings), "agentops-session")
+    if not hasattr(config, "workerinput"):
+        from .summary import Summary
+
+        reports = [(registry.report(name), path) for name, path in settings.reports]
+        config.pluginmanager.register(Summary(config, settings, reports), "agentops-summary")
+
+
+def _choose_paths(config: pytest.Config, settings: Settings) -> None:
+    """With no paths given, the case folders are what is collected, not ``testpaths``."""
+    if config.args_source is pytest.Config.ArgsSource.ARGS or hasattr(config, "workerinput"):
+        return
+    folders = [str(folder) for folder in settings.case_folders if folder.is_dir()]
+    if not folders:
+        names = ", ".join(config.getini("agentops_cases"))
+        raise pytest.UsageError(f"--agent-evals: there is no case folder ({names}) under {settings.rootdir}; name a path, or set ini agentops_cases")
+    config.args[:] = folders
+
+
+class Evals:
+    """Collects case files and runs their items, in the process that runs tests."""
+
+    def __init__(self, config: pytest.Config, settings: Settings) -> None:
+        self.config = config
+        self.settings = settings
+        self.collected = 0
+        self._named = {_path_of(arg, config) for arg in config.args}
+
+    # ---- collecting
+
+    def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+        if file_path.suffix not in YAML:
+            return None
+        path = file_path.resolve()
+        if path not in self._named and (not self.settings.in_case_folder(path) or self.settings.ignores(path)):
+            return None
+        return CaseFile.from_parent(parent, path=file_path)  # type: ignore[no-any-return]
+
+    def pytest_itemcollected(self, item: pytest.Item) -> None:
+        if isinstance(item, CaseItem):
+            for tag in item.variant.tags:
+                self.config.addinivalue_line("markers", f"{tag}: a tag of agent eval cases")
+        self.collected += isinstance(item, CaseItem) or item.get_closest_marker("agent_eval") is not None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        output = getattr(self.config, "workeroutput", None)
+        if output is not None:
+            output["agentops_collected"] = self.collected
+
+    # ---- running
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+        if not isinstance(item, CaseItem):
+            return None
+        item.runs.clear() if item.trials > 1 else None
+        if item.trials == 1:
+            return None
+        run_trials(item, nextitem)
+        return True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
+        if not isinstance(pyfuncitem, CaseItem):
+            return None
+        if pyfuncitem.trials == 1:
+            pyfuncitem.runs.clear()  # a rerun is a run of its own, reported by its own report
+        run_case(pyfuncitem)
+        return True
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, None]:
+        outcome = yield
+        if isinstance(item, CaseItem):
+            report = outcome.get_result()
+            if report.when == "call" or report.outcome != "passed":
+                report.agentops = dumps(case_json(item))
+                if report.when == "call":
+                    from .reports.junit import properties
+
+                    report.user_properties.extend(properties({**case_json(item), "status": None}))
+
+    @pytest.fixture
+    def agent_case(self, request: pytest.FixtureRequest) -> Case | None:
+        """The case that is running (schema.case.Case), for fixtures that depend on it; None in an ordinary test."""
+        return request.node.variant.case() if isinstance(request.node, CaseItem) else None
+
+
+def case_json(item: CaseItem) -> JsonObject:
+    """A case of the results file, but for its status, which the controller knows."""
+    variant = item.variant
+    suite = variant.suite
+    return {
+        "id": f"{suite}/{variant.id}",
+        "suite": suite,
+        "variant": variant.variant,
+        "file": variant.file,
+        "line": variant.line,
+        "tags": list(variant.tags),
+        "trials": [run.as_json() for run in item.runs],
+    }
+
+
+def _path_of(arg: str, config: pytest.Config) -> Path:
+    return (config.invocation_params.dir / arg.partition("::")[0]).resolve()

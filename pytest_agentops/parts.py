@@ -1,0 +1,136 @@
+"""From a suite's `agent`, `tools` and `python` to the callables that a trial needs."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from . import code
+from .errors import LoadError
+from .registry import LATER, Registry
+from .schema.case import Case, ContractSpec, Ref
+from .schema.suggest import did_you_mean
+from .schema.values import JsonObject
+from .tools.toolbox import Toolbox
+
+
+@dataclass(frozen=True, slots=True)
+class Fixture:
+    """A name that pytest resolves when the case is set up."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a variant is made of, as far as it is known at collection."""
+
+    agent: Fixture | Callable[..., Any]
+    tools: tuple[Any, ...]
+    """Loaded objects, or `Fixture`s."""
+    python: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    built_in: str | None = None
+    """The registered name of the agent, where it has one."""
+
+    @property
+    def fixtures(self) -> tuple[str, ...]:
+        """The fixtures to ask for, each once."""
+        names = [part.name for part in (self.agent, *self.tools) if isinstance(part, Fixture)]
+        return tuple(dict.fromkeys(names))
+
+
+def agent_part(ref: Ref, base: Path, registry: Registry) -> tuple[Fixture | Callable[..., Any], str | None]:
+    """What `agent:` names, and its registered name where it is one; raises `LoadError`."""
+    if isinstance(ref, dict):
+        if len(ref) != 1:
+            raise LoadError("agent: one registered name with its options is expected", ref=str(list(ref)))
+        (name, options), = ref.items()
+        return _built_agent(name, options or {}, registry), name
+    if ":" in ref:
+        found = code.load(ref, base)
+        if not callable(found):
+            raise LoadError(f"{ref} is a {type(found).__name__}, no callable agent(task, tools)", ref=ref)
+        if inspect.isclass(found):
+            found = found()
+            if not callable(found):
+                raise LoadError(f"{ref}: its objects cannot be called as agent(task, tools)", ref=ref)
+        return found, None
+    if registry.built_in("agents", ref) or ref in registry.external("agents"):
+        return _built_agent(ref, {}, registry), ref
+    if ref in LATER:
+        raise LoadError(f"agent {ref!r}: not supported by this version ({LATER[ref]})", ref=ref)
+    return Fixture(ref), None
+
+
+def _built_agent(name: str, options: JsonObject, registry: Registry) -> Callable[..., Any]:
+    factory = registry.get("agents", name)
+    if factory is None:
+        later = f" ({LATER[name]})" if name in LATER else ""
+        raise LoadError(f"no agent is registered as {name!r}{later}", ref=name, hint=did_you_mean(name, registry.names("agents")))
+    made: Callable[..., Any] = factory(**options)
+    return made
+
+
+def tool_parts(ref: Ref | tuple[Ref, ...] | None, base: Path) -> tuple[Any, ...]:
+    """What `tools:` names: code loaded, other names left to pytest."""
+    refs = () if ref is None else ref if isinstance(ref, tuple) else (ref,)
+    return tuple(_tool_part(one, base) for one in refs)
+
+
+def _tool_part(ref: Ref, base: Path) -> Any:
+    if not isinstance(ref, str):
+        raise LoadError("tools: no registered tools take options in this version; name code or a fixture", ref=str(ref))
+    return code.load(ref, base) if ":" in ref else Fixture(ref)
+
+
+def make_toolbox(parts: tuple[Any, ...], setup: JsonObject | None, contracts: Mapping[str, ContractSpec], case: Case) -> Toolbox:
+    """The toolbox of one trial: every part made anew, then what YAML says of the tools."""
+    boxes = [_box(part, setup) for part in parts]
+    box = boxes[0] if len(boxes) == 1 else Toolbox.union(boxes)
+    return box.with_contracts(contracts, where=case.file) if contracts else box
+
+
+def _box(part: Any, setup: JsonObject | None) -> Toolbox:
+    """The four things a tools attribute may be: a toolbox, tool functions, a factory, an object with tools."""
+    if isinstance(part, Toolbox):
+        return part
+    if isinstance(part, (list, tuple)):
+        return Toolbox(part)
+    if _is_tool(part):
+        return Toolbox([part])
+    if inspect.isclass(part) or (callable(part) and not _has_tools(part)):
+        return _box_of_made(_make(part, setup))
+    return Toolbox.of(part)
+
+
+def _box_of_made(made: Any) -> Toolbox:
+    if inspect.isclass(made) or (inspect.isfunction(made) and not _is_tool(made)):
+        raise LoadError(f"the tools factory gave {made!r}: a Toolbox, tools, or an object with tools is expected")
+    return _box(made, None)
+
+
+def _make(factory: Callable[..., Any], setup: JsonObject | None) -> Any:
+    if takes_setup(factory):
+        return factory(setup=dict(setup or {}))
+    return factory()
+
+
+def takes_setup(factory: Any) -> bool:
+    """Whether a tools factory reads the case's `setup`."""
+    try:
+        return callable(factory) and "setup" in inspect.signature(factory).parameters
+    except (TypeError, ValueError):
+        return False
+
+
+def _is_tool(part: Any) -> bool:
+    from .tools.tool import mark_of
+
+    return mark_of(part) is not None
+
+
+def _has_tools(part: Any) -> bool:
+    return not inspect.isfunction(part) and any(_is_tool(getattr(type(part), name, None)) for name in dir(type(part)))

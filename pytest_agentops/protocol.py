@@ -1,0 +1,146 @@
+"""Running a case item: its trials, each with fresh fixtures, judged together and reported once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from .collect import SUITES, CaseItem
+from .errors import CheckFailed
+from .parts import make_toolbox
+from .reports.failure import explain
+from .runner.events import write_events
+from .runner.run import Trial, run_trial
+from .schema.case import Case
+from .schema.run import Run
+from .scoring.judge import judge, verdict
+
+
+def run_case(item: CaseItem) -> None:
+    """One trial of the item; the last one is followed by the verdict over all."""
+    case = item.variant.case()
+    run = one_trial(item, case)
+    item.runs.append(run)
+    if item.trials == 1:
+        raise_verdict(item, case)
+
+
+def one_trial(item: CaseItem, case: Case) -> Run:
+    """Run and judge one trial, and write its events."""
+    suites = item.config.stash[SUITES]
+    settings = suites.settings
+    agent, tools = item.resolved()
+    # a transcript's arguments are history: that they do not fit is a finding, not a block
+    mode = case.fields.contracts_mode or ("report" if item.parts.built_in == "transcript" else "enforce")
+    run = run_trial(
+        Trial(
+            case=case,
+            number=item.trial,
+            agent=agent,
+            make_toolbox=lambda: make_toolbox(tools, case.fields.setup, case.contracts, case),
+            mode=settings.mode,
+            record=settings.record,
+            cassettes=settings.cassettes,
+            enforce_contracts=mode == "enforce",
+        )
+    )
+    judge(run, case, python=item.parts.python, extra_checks=suites.registry.external("checks") if case.extra else {})
+    suffix = "" if item.trial == 1 else f".t{item.trial}"
+    path = settings.work / "runs" / case.suite / f"{case.name}{suffix}.jsonl"
+    run.events = path.relative_to(settings.rootdir).as_posix()
+    write_events(run, path)
+    return run
+
+
+def raise_verdict(item: CaseItem, case: Case | None = None) -> None:
+    """Raise `CheckFailed` with the whole explanation if the variant did not pass."""
+    case = case or item.variant.case()
+    found = verdict(case, item.runs)
+    if not found.passed:
+        raise CheckFailed(explain(case, item.runs, found, rerun=rerun_command(item)))
+
+
+def rerun_command(item: CaseItem) -> str:
+    settings = item.config.stash[SUITES].settings
+    mode = "" if settings.mode == "replay" else f" --agent-mode={settings.mode}"
+    return f"pytest --agent-evals{mode} '{item.nodeid}'"
+
+
+def _phase(item: CaseItem, when: Any, function: Callable[[], object]) -> pytest.CallInfo[object]:
+    reraise: tuple[type[BaseException], ...] = (pytest.exit.Exception,)
+    if not item.config.getoption("usepdb", False):
+        reraise += (KeyboardInterrupt,)
+    return pytest.CallInfo.from_call(function, when=when, reraise=reraise)
+
+
+def run_trials(item: CaseItem, nextitem: pytest.Item | None) -> None:
+    """The whole protocol of an item with several trials: set-up, call and tear-down for each, one set of reports for all.
+
+    A report is made for every phase of every trial, since other plugins keep their state there; only one of each kind is logged.
+    """
+    hook = item.ihook
+    hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    _Trials(item, nextitem).run()
+    hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+
+
+class _Trials:
+    def __init__(self, item: CaseItem, nextitem: pytest.Item | None) -> None:
+        self.item = item
+        self.nextitem = nextitem
+        self.duration = 0.0
+        self.broken: pytest.CallInfo[object] | None = None
+        item.runs.clear()
+
+    def run(self) -> None:
+        item, total = self.item, self.item.trials
+        for number in range(1, total + 1):
+            following = None if number == total else item.again(number + 1)
+            if not self._one(item, following, last=number == total):
+                return
+            if following is not None:
+                item = following
+
+    def _one(self, item: CaseItem, following: CaseItem | None, *, last: bool) -> bool:
+        """One trial; False if no further trial is to follow."""
+        hook = item.ihook
+        setup = _phase(item, "setup", lambda: hook.pytest_runtest_setup(item=item))
+        report = hook.pytest_runtest_makereport(item=item, call=setup)
+        if setup.excinfo or item.trial == 1:
+            hook.pytest_runtest_logreport(report=report)
+        dry = item.config.getoption("setuponly", False) or item.config.getoption("setupplan", False)
+        stop = bool(setup.excinfo) or dry
+        if not stop:
+            stop = self._call(item, last=last)
+        session = item.session
+        stop = stop or bool(session.shouldstop or session.shouldfail)
+        goes_on = following is not None and not stop
+        self._teardown(item, following if goes_on else self.nextitem, log=not goes_on)
+        return goes_on and self.broken is None
+
+    def _call(self, item: CaseItem, *, last: bool) -> bool:
+        """The trial itself, and after the last one the verdict as an ordinary call phase: xfail, pdb and JUnit come from pytest."""
+        hook = item.ihook
+        body = _phase(item, "call", lambda: hook.pytest_runtest_call(item=item))
+        self.duration += body.duration
+        if body.excinfo is None and not last:
+            hook.pytest_runtest_makereport(item=item, call=body)
+            return False
+        final = body if body.excinfo else _phase(item, "call", lambda: raise_verdict(item))
+        report = hook.pytest_runtest_makereport(item=item, call=final)
+        report.duration = self.duration
+        hook.pytest_runtest_logreport(report=report)
+        if final.excinfo and not hasattr(report, "wasxfail") and not final.excinfo.errisinstance(pytest.skip.Exception):
+            hook.pytest_exception_interact(node=item, call=final, report=report)
+        return True
+
+    def _teardown(self, item: CaseItem, nextitem: pytest.Item | None, *, log: bool) -> None:
+        hook = item.ihook
+        call = _phase(item, "teardown", lambda: hook.pytest_runtest_teardown(item=item, nextitem=nextitem))
+        report = hook.pytest_runtest_makereport(item=item, call=call)
+        if call.excinfo or log:
+            hook.pytest_runtest_logreport(report=report)
+        if call.excinfo:
+            self.broken = call
