@@ -37,7 +37,9 @@ def _attribute(module: ModuleType, dotted: str, ref: str) -> Any:
     for name in dotted.split("."):
         if not hasattr(found, name):
             public = [n for n in vars(found) if not n.startswith("_")] if hasattr(found, "__dict__") else []
-            raise LoadError(f"{ref}: there is no {name!r} in {getattr(found, '__name__', found)}", ref=ref, hint=did_you_mean(name, public))
+            raise LoadError(
+                f"{ref}: there is no {name!r} in {getattr(found, '__name__', found)}", ref=ref, hint=did_you_mean(name, public)
+            )
         found = getattr(found, name)
     return found
 
@@ -45,7 +47,9 @@ def _attribute(module: ModuleType, dotted: str, ref: str) -> Any:
 def _load_file(path: Path, ref: str) -> ModuleType:
     if not path.is_file():
         near = [p.name for p in path.parent.glob("*.py")] if path.parent.is_dir() else []
-        raise LoadError(f"{ref}: there is no file {path.name} in {path.parent.name}/", ref=ref, hint=did_you_mean(path.name, near))
+        raise LoadError(
+            f"{ref}: there is no file {path.name} in {path.parent.name}/", ref=ref, hint=did_you_mean(path.name, near)
+        )
     if not path.stem.isidentifier():
         raise LoadError(f"{ref}: {path.stem!r} cannot be a module's name; rename the file", ref=ref)
     package = _package(path.parent)

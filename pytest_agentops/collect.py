@@ -29,6 +29,13 @@ class Suites:
         self.settings = settings
         self.registry = registry
         self._names: dict[str, Path] = {}
+        self._tags: set[str] = set()
+
+    def register_tags(self, suite: LoadedSuite, config: pytest.Config) -> None:
+        """Tags are marks: known to pytest before the first use, also under --strict-markers."""
+        for tag in {tag for variant in suite.variants for tag in variant.tags} - self._tags:
+            self._tags.add(tag)
+            config.addinivalue_line("markers", f"{tag}: a tag of agent eval cases")
 
     def claim(self, suite: LoadedSuite, path: Path) -> None:
         """Two collected suites of one name would share cassettes: an error."""
@@ -36,7 +43,15 @@ class Suites:
         if other != path:
             shown = os.path.relpath(other, self.settings.rootdir).replace(os.sep, "/")
             raise CaseFileError(
-                [Mistake(file=suite.file, line=1, col=1, found=f"suite {suite.name!r} is the name of {shown} too", hint="give one of them another `suite:`")]
+                [
+                    Mistake(
+                        file=suite.file,
+                        line=1,
+                        col=1,
+                        found=f"suite {suite.name!r} is the name of {shown} too",
+                        hint="give one of them another `suite:`",
+                    )
+                ]
             )
 
 
@@ -52,6 +67,7 @@ class CaseFile(pytest.Module):
         try:
             suite = load_suite(self.path, suites.settings.rootdir, checks=tuple(suites.registry.external("checks")))
             suites.claim(suite, self.path)
+            suites.register_tags(suite, self.config)
             parts = _all_parts(suite, suites)
         except CaseFileError as error:
             raise self.CollectError(str(error)) from None
@@ -88,7 +104,9 @@ def _parts(variant: Variant, base: Path, suites: Suites) -> Parts:
     from . import code
 
     if variant.agent is None:
-        raise LoadError("no agent: say `agent:` for the suite or the case", hint="./agent.py:my_agent, module:attr, a fixture or a built-in")
+        raise LoadError(
+            "no agent: say `agent:` for the suite or the case", hint="./agent.py:my_agent, module:attr, a fixture or a built-in"
+        )
     with offline():  # imports may not reach out in any mode: what connects at import cannot be replayed
         agent, built_in = agent_part(variant.agent, base, suites.registry)
         tools = tool_parts(variant.tools, base)
@@ -100,7 +118,7 @@ def _parts(variant: Variant, base: Path, suites: Suites) -> Parts:
 
 
 class _Shapes:
-    """One function a set of fixtures and marks, shared by all cases of a file that are alike: pytest sees its signature and marks."""
+    """One function a set of fixtures and marks, shared by all cases of a file that are alike."""
 
     def __init__(self) -> None:
         self._made: dict[tuple[object, ...], Callable[..., None]] = {}
@@ -141,7 +159,14 @@ class CaseItem(pytest.Function):
 
     @classmethod
     def make(
-        cls, parent: CaseFile, variant: Variant, parts: Parts, shape: Callable[..., None], *, trial: int = 1, runs: list[Run] | None = None
+        cls,
+        parent: CaseFile,
+        variant: Variant,
+        parts: Parts,
+        shape: Callable[..., None],
+        *,
+        trial: int = 1,
+        runs: list[Run] | None = None,
     ) -> CaseItem:
         item: CaseItem = cls.from_parent(parent, name=variant.name, callobj=shape)
         item.variant = variant
@@ -166,7 +191,7 @@ class CaseItem(pytest.Function):
         """Our own failures are whole texts; a traceback would only hide them."""
         if isinstance(excinfo.value, CheckFailed):
             return str(excinfo.value)
-        text = super().repr_failure(excinfo, style)
+        text = super().repr_failure(excinfo)
         if "has no parameter defined" in str(excinfo.value):
             return f"{text}\na parametrized fixture cannot reach a case: write its values as `matrix:` in {self.path.name}"
         return text

@@ -43,7 +43,9 @@ def _choose_paths(config: pytest.Config, settings: Settings) -> None:
     folders = [str(folder) for folder in settings.case_folders if folder.is_dir()]
     if not folders:
         names = ", ".join(config.getini("agentops_cases"))
-        raise pytest.UsageError(f"--agent-evals: there is no case folder ({names}) under {settings.rootdir}; name a path, or set ini agentops_cases")
+        raise pytest.UsageError(
+            f"--agent-evals: there is no case folder ({names}) under {settings.rootdir}; name a path, or set ini agentops_cases"
+        )
     config.args[:] = folders
 
 
@@ -64,12 +66,9 @@ class Evals:
         path = file_path.resolve()
         if path not in self._named and (not self.settings.in_case_folder(path) or self.settings.ignores(path)):
             return None
-        return CaseFile.from_parent(parent, path=file_path)  # type: ignore[no-any-return]
+        return CaseFile.from_parent(parent, path=file_path)
 
     def pytest_itemcollected(self, item: pytest.Item) -> None:
-        if isinstance(item, CaseItem):
-            for tag in item.variant.tags:
-                self.config.addinivalue_line("markers", f"{tag}: a tag of agent eval cases")
         self.collected += isinstance(item, CaseItem) or item.get_closest_marker("agent_eval") is not None
 
     @pytest.hookimpl(tryfirst=True)
@@ -84,7 +83,6 @@ class Evals:
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
         if not isinstance(item, CaseItem):
             return None
-        item.runs.clear() if item.trials > 1 else None
         if item.trials == 1:
             return None
         run_trials(item, nextitem)

@@ -44,7 +44,9 @@ class AgentEval:
         if request.node.name != name and "id" not in given:
             given["id"] = None  # a parametrized test must name its recording itself
         settings = settings_of(request.config)
-        relative = request.path.relative_to(settings.rootdir).as_posix() if request.path.is_relative_to(settings.rootdir) else str(path)
+        relative = (
+            request.path.relative_to(settings.rootdir).as_posix() if request.path.is_relative_to(settings.rootdir) else str(path)
+        )
         return cls(settings, slug(request.path.stem), name, given, relative, (line or 0) + 1)
 
     def __call__(self, task: str | None = None, /, *, check: bool = True, **fields: Any) -> Run:

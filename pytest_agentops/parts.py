@@ -47,7 +47,7 @@ def agent_part(ref: Ref, base: Path, registry: Registry) -> tuple[Fixture | Call
     if isinstance(ref, dict):
         if len(ref) != 1:
             raise LoadError("agent: one registered name with its options is expected", ref=str(list(ref)))
-        (name, options), = ref.items()
+        ((name, options),) = ref.items()
         return _built_agent(name, options or {}, registry), name
     if ":" in ref:
         found = code.load(ref, base)

@@ -46,7 +46,7 @@ def one_trial(item: CaseItem, case: Case) -> Run:
             enforce_contracts=mode == "enforce",
         )
     )
-    judge(run, case, python=item.parts.python, extra_checks=suites.registry.external("checks") if case.extra else {})
+    judge(run, case, python=item.parts.python, extra_checks=suites.registry.external("checks") if case.more_checks else {})
     suffix = "" if item.trial == 1 else f".t{item.trial}"
     path = settings.work / "runs" / case.suite / f"{case.name}{suffix}.jsonl"
     run.events = path.relative_to(settings.rootdir).as_posix()
@@ -121,7 +121,7 @@ class _Trials:
         return goes_on and self.broken is None
 
     def _call(self, item: CaseItem, *, last: bool) -> bool:
-        """The trial itself, and after the last one the verdict as an ordinary call phase: xfail, pdb and JUnit come from pytest."""
+        """The trial, and after the last one the verdict as an ordinary call phase: xfail, pdb and JUnit are pytest's."""
         hook = item.ihook
         body = _phase(item, "call", lambda: hook.pytest_runtest_call(item=item))
         self.duration += body.duration

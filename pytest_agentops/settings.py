@@ -17,7 +17,11 @@ from .schema.suggest import did_you_mean
 
 T = TypeVar("T", bound=str)
 
-_LATER = {"hybrid": "comes with the model layer", "tools-live": "comes with the model layer", "stale": "comes with the model layer"}
+_LATER = {
+    "hybrid": "comes with the model layer",
+    "tools-live": "comes with the model layer",
+    "stale": "comes with the model layer",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

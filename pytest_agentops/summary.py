@@ -166,9 +166,13 @@ _LABELS = {
 def _note_line(kind: str, names: list[str]) -> str:
     different = sorted(set(names))
     if kind == "stale":
-        return "\n".join([f"stale: {len(different)} recording(s) differ from today's contracts", *(f"  {n}" for n in different[:10])])
+        return "\n".join(
+            [f"stale: {len(different)} recording(s) differ from today's contracts", *(f"  {n}" for n in different[:10])]
+        )
     shown = ", ".join(different[:5]) + (f" and {len(different) - 5} more" if len(different) > 5 else "")
-    return f"{kind}: {len(different)} case(s) {_LABELS.get(kind, '')}: {shown}".replace(" : ", ": ").replace("recorded: ", "recorded: ", 1)
+    return f"{kind}: {len(different)} case(s) {_LABELS.get(kind, '')}: {shown}".replace(" : ", ": ").replace(
+        "recorded: ", "recorded: ", 1
+    )
 
 
 def _status(report: pytest.TestReport) -> Status:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import CaseFileError, CassetteError, LoadError, MissingCassette
-from ..schema.transcript import Message, NotATranscript, Transcript, from_json
+from ..schema.transcript import Message, NotATranscript, Transcript, from_json, is_cut_off
 from ..schema.values import dumps
 
 if TYPE_CHECKING:
@@ -46,6 +46,9 @@ def load(folder: Path) -> Transcript:
         raise MissingCassette("there is no transcript to play", path=str(path), cure=CURE) from None
     except (OSError, UnicodeDecodeError) as problem:
         raise CassetteError(f"the transcript cannot be read: {problem}", path=str(path), cure=CURE) from None
+    if is_cut_off(text):
+        last = text.count("\n") + 1
+        raise CassetteError("the transcript is cut off: its last line is not ...", path=str(path), line=last, cure=CURE)
     try:
         document = read(text, file=str(path))
     except CaseFileError as problem:

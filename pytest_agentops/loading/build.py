@@ -17,7 +17,7 @@ Maker: TypeAlias = Callable[[Json], Any]
 
 def build(kind: type[T], value: Json) -> T:
     """`value` as a `kind`; keys that are not given get their defaults, and keys it does not know are an error of ours."""
-    made: T = _dataclass(kind)(value)
+    made: T = _dataclass(kind)(value)  # type: ignore[arg-type]
     return made
 
 

@@ -83,10 +83,11 @@ class TapeAnswers:
             raise
         pending.ticket = ticket
         pending.call.source = "replay"
-        recording = ticket.recording
-        pending.error = recording.error
+        if self.recorder is not None:
+            self.recorder.replayed(ticket.recording)
+        pending.error = ticket.recording.error
         # passing the membrane reserves the recording's placeholders, so that new ones get other numbers
-        pending.result = self.membrane.hide(self.values.unfold(recording.result), pending.contract.sensitive)
+        pending.result = self.membrane.hide(self.values.unfold(ticket.result), pending.contract.sensitive)
         return True
 
     def _may_go_live(self, pending: Pending) -> bool:
@@ -148,15 +149,11 @@ class TapeAnswers:
             slot.result(self.values.fold(hidden))
         pending.result = hidden
         if pending.contract.passthrough:
-            pending.result = self.membrane.hide(
-                plain, pending.contract.sensitive, passthrough=pending.contract.passthrough
-            )
+            pending.result = self.membrane.hide(plain, pending.contract.sensitive, passthrough=pending.contract.passthrough)
 
     def _keep_error(self, pending: Pending, slot: Slot | None, error: Exception) -> None:
         message = str(self.membrane.hide(str(error)))
-        pending.error = ErrorInfo(
-            type=type(error).__name__, message=message, retryable=bool(getattr(error, "retryable", False))
-        )
+        pending.error = ErrorInfo(type=type(error).__name__, message=message, retryable=bool(getattr(error, "retryable", False)))
         if slot is not None:
             slot.error(pending.error)
 

@@ -14,7 +14,14 @@ def events(run: Run) -> list[JsonObject]:
     lines: list[JsonObject] = [{"event": "run", "trial": run.trial, "mode": run.mode, "task": run.task, "labels": run.labels}]
     lines += [{"event": "message", **message} for message in run.messages]
     lines += [
-        {"event": "call", **call.as_json(), "reason": call.reason, "result": call.result, "findings": call.findings, "turn": call.turn}
+        {
+            "event": "call",
+            **call.as_json(),
+            "reason": call.reason,
+            "result": call.result,
+            "findings": call.findings,
+            "turn": call.turn,
+        }
         for call in run.calls
     ]
     lines += [{"event": "problem", "kind": p.kind, "text": p.text, "data": p.data} for p in run.problems]

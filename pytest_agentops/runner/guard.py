@@ -31,9 +31,7 @@ class Pending:
     """The tape's mark of a recording or a slot in play."""
     notes: list[str] = field(default_factory=list)
 
-    def stop(
-        self, message: str, *, decision: Decision, reason: Reason, rule: str | None = None
-    ) -> ToolBlocked:
+    def stop(self, message: str, *, decision: Decision, reason: Reason, rule: str | None = None) -> ToolBlocked:
         """The error that stops this call; the log says why."""
         self.call.decision = decision
         self.call.reason = reason

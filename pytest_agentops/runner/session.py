@@ -105,9 +105,7 @@ class Session:
         with self._lock:
             self.messages.append(self.membrane.hide(message))
 
-    def answered(
-        self, usage: Usage | None = None, cost_usd: Decimal | None = None, model: str | None = None
-    ) -> None:
+    def answered(self, usage: Usage | None = None, cost_usd: Decimal | None = None, model: str | None = None) -> None:
         """One model answer (a step): its tokens and its stated cost, None where unknown."""
         with self._lock:
             self.usages.append(usage)
@@ -134,14 +132,13 @@ class Session:
 
     def _open(self, name: str, args: Mapping[str, object]) -> Pending:
         contract = self.contracts.get(name, _NOBODY)
+        bad: NotJson | None = None
         try:
             plain = jsonable(dict(args))
         except NotJson as error:
             plain, bad = {}, error
-        else:
-            bad = None
         hidden = self.membrane.hide(plain, contract.sensitive)
-        call = Call(tool=name, args=hidden, turn=max(0, len(self.turns) - 1), step=len(self.usages))
+        call = Call(tool=name, args=hidden, effect=contract.effect, turn=max(0, len(self.turns) - 1), step=len(self.usages))
         pending = Pending(call=call, contract=contract, args=hidden)
         with self._lock:
             self._refuse_late(name)

@@ -163,7 +163,7 @@ def _cost(stage: Stage, run: Run) -> None:
 def _keep(stage: Stage, run: Run) -> None:
     """Write the recording where the agent ended by itself or was stopped by the guard; else leave the old one and say so."""
     recorder, session = stage.recorder, stage.session
-    if recorder is None:
+    if recorder is None or (stage.player is not None and not recorder.added):
         return
     cassette = recorder.cassette(
         case=f"{stage.trial.case.suite}/{stage.trial.case.name}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from .tier import Effect
 from .values import Json, JsonObject
 
 Decision: TypeAlias = Literal["allow", "approved", "edited", "deny", "rejected", "invalid", "budget"]
@@ -70,6 +71,8 @@ class Call:
     error: ErrorInfo | None = None
     findings: list[str] = field(default_factory=list)
     """What did not fit but did not stop the call (a transcript's invalid arguments)."""
+    effect: Effect | None = None
+    """The contract's, for checks; None where none is declared."""
     turn: int = 0
     step: int = 0
 

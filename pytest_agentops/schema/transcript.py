@@ -96,6 +96,20 @@ def plain(cost: Decimal) -> int | float | Decimal:
     return values.number(money.text(cost) or "0")
 
 
+START, END = "---\n", "...\n"
+"""YAML's marks for the first and last line of a document: a file that has only the first was cut off."""
+
+
+def transcript_text(body: str) -> str:
+    """The file's text around its YAML."""
+    return f"{START}{body}{END}"
+
+
+def is_cut_off(text: str) -> bool:
+    """Whether a file that we wrote lost its end; one written by hand needs no marks."""
+    return text.startswith(START) and not text.endswith(("\n...\n", "\n..."))
+
+
 def from_json(document: Json) -> Transcript:
     """A transcript from its file's value; raises `NotATranscript`. Unknown keys are ignored."""
     top = _mapping(document, ())

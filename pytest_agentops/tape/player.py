@@ -33,20 +33,26 @@ class Entry:
     """How many writes this run had issued when it was last played."""
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, kw_only=True)
 class Ticket:
-    """A call in flight: the recording that answers it, None for one that is live."""
+    """A call in flight."""
 
     key: str
-    recording: Recording | None = None
-    tier: Tier = "exact"
+    write: Made | None = field(default=None, repr=False)
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class Played(Ticket):
+    """A call in flight that a recording answers."""
+
+    recording: Recording
+    tier: Tier
     repeated: bool = False
-    _write: Made | None = field(default=None, repr=False)
 
     @property
     def result(self) -> Json:
         """A copy of the recorded result, the caller's own."""
-        return None if self.recording is None else copied(self.recording.result)
+        return copied(self.recording.result)
 
 
 class Player:
@@ -92,7 +98,7 @@ class Player:
 
     # ---- one call
 
-    def take(self, tool: str, args: JsonObject) -> Ticket:
+    def take(self, tool: str, args: JsonObject) -> Played:
         """The recording for this call, taken; raises `CassetteMiss` with the whole report.
 
         Call `returned` when the answer is handed over.
@@ -111,15 +117,15 @@ class Player:
         with self._lock:
             if ticket in self._in_flight:
                 self._in_flight.remove(ticket)
-            if ticket._write is not None:
-                ticket._write.returned = True
+            if ticket.write is not None:
+                ticket.write.returned = True
 
     def note_issued(self, tool: str, args: JsonObject) -> Ticket:
         """A call beside the recording, which runs live: it counts for the state rule."""
         with self._lock:
             self.issued += 1
             key = self.keys(tool).exact(args)
-            ticket = Ticket(key, _write=self.history.issued(key, self.contracts.get(tool)))
+            ticket = Ticket(key=key, write=self.history.issued(key, self.contracts.get(tool)))
             self._in_flight.append(ticket)
             return ticket
 
@@ -236,9 +242,10 @@ class Player:
         intervened = any(touches(made.contract, read) for made in self.history.made[entry.writes_then :])
         return not intervened and (not self._guarded or self.history.refuses(entry.index) is None)
 
-    def _play(self, entry: Entry, tier: Tier, repeated: bool) -> Ticket:
+    def _play(self, entry: Entry, tier: Tier, repeated: bool) -> Played:
         contract = self.contracts.get(entry.recording.tool)
-        ticket = Ticket(entry.key, entry.recording, tier, repeated, self.history.issued(entry.key, contract))
+        write = self.history.issued(entry.key, contract)
+        ticket = Played(key=entry.key, write=write, recording=entry.recording, tier=tier, repeated=repeated)
         entry.standing = "played"
         entry.writes_then = len(self.history.made)
         self.racy = self.racy or self._races(entry)
@@ -250,7 +257,7 @@ class Player:
     def _races(self, entry: Entry) -> bool:
         """Whether an equal call with another answer is in flight with this one, now or when they were recorded."""
         answer = entry.recording.answer
-        now = [t.recording for t in self._in_flight if t.key == entry.key and t.recording is not None]
+        now = [t.recording for t in self._in_flight if isinstance(t, Played) and t.key == entry.key]
         then = [e.recording for e in self._by_key[entry.key] if e is not entry and _overlapped(e, entry)]
         return any(not same(other.answer, answer) for other in (*now, *then))
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...errors import AgentOpsError, SecretFound
+from ...schema.transcript import transcript_text
 from ...schema.values import JsonObject
 from ...tape.cassette import Recording, ToolsCassette, dump
 from ...tape.store import folder_for
@@ -39,7 +40,7 @@ def plan(name: str, suite: JsonObject, grouped: Grouped, *, cases: Path, cassett
         for trial, line in enumerate(case.lines, start=1):
             folder = folder_for(cassettes, name, case.id, trial)
             out[folder / "tools.yaml"] = dump(_tools(full, line))
-            out[folder / "transcript.yaml"] = write(replace(line.transcript, case=full).as_json())
+            out[folder / "transcript.yaml"] = transcript_text(write(replace(line.transcript, case=full).as_json()))
     suite_file = cases / name / f"{name}.yaml"
     out[suite_file] = suite_text(suite, write(suite), suite_file)
     return out

@@ -45,7 +45,8 @@ def suite_text(value: JsonObject, body: str, suite_file: Path) -> str:
     if suite_file.is_absolute():  # outside of the project: as if the case folder were at its top
         schema = PurePosixPath("../..", SCHEMA_FILE)
     unknown = any("effect" not in fields for fields in value.get("contracts", {}).values())
-    spaced = re.sub(r"^(contracts|defaults|cases):", r"\n\1:", body, flags=re.MULTILINE)
+    # at the left edge stand only top-level keys and cases: texts of several lines are indented
+    spaced = re.sub(r"^(?=(?:contracts|defaults|cases):|- id:)", "\n", body, flags=re.MULTILINE).replace("cases:\n\n", "cases:\n", 1)
     if unknown:
         spaced = spaced.replace("\ncontracts:", f"\n{OPEN_HINT}contracts:", 1)
     return f"# yaml-language-server: $schema={schema}\n{spaced}"

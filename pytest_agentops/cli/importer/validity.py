@@ -14,7 +14,7 @@ MANY = 1000
 
 
 def case_mistakes(case: JsonObject | None, known: dict[str, str]) -> str:
-    """What is wrong with a line's `case`, in one sentence; empty if nothing is. `known` keeps answers: lines repeat each other."""
+    """What is wrong with a line's `case`, or an empty text. `known` keeps answers: lines repeat each other."""
     if not case:
         return ""
     text = canonical(case)

@@ -1,0 +1,143 @@
+"""The decorator, and what it refuses."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from pytest_agentops.errors import LoadError
+from pytest_agentops.tools.contracts import from_function
+from pytest_agentops.tools.tool import Tool, mark_of, tool
+from pytest_agentops.tools.toolbox import Toolbox
+
+
+def test_a_decorated_function_is_still_the_function():
+    def double(n: int) -> int:
+        return 2 * n
+
+    assert tool("math.double", effect="read")(double) is double
+    assert double(4) == 8
+    assert double("a") == "aa"  # type: ignore[arg-type,comparison-overlap]
+
+
+def test_bare_and_without_a_name():
+    @tool
+    def one() -> None: ...
+
+    @tool()
+    def two() -> None: ...
+
+    @tool(effect="read")
+    def three() -> None: ...
+
+    assert [Tool(function=f).name for f in (one, two, three)] == ["one", "two", "three"]
+
+
+def test_every_word_reaches_the_contract():
+    @tool(
+        "payments.refund",
+        effect="write",
+        tier=3,
+        idempotency_key="key",
+        cost_usd=0.1,
+        scopes=["payments:refund"],
+        sensitive="card_number",
+        passthrough=("$.url",),
+        ignore=["trace"],
+        resource="orders",
+        version="2",
+        description="Pays back.",
+    )
+    def refund(key: str) -> None:
+        """Unused."""
+
+    contract = from_function(refund)
+    assert contract.name == "payments.refund"
+    assert (contract.effect, contract.tier, contract.idempotency_key) == ("write", 3, "key")
+    assert contract.cost_usd == Decimal("0.1")
+    assert (contract.scopes, contract.sensitive, contract.passthrough) == (("payments:refund",), ("card_number",), ("$.url",))
+    assert (contract.ignore, contract.ignored) == (("trace",), ("trace", "key"))
+    assert (contract.resource, contract.version, contract.description) == ("orders", "2", "Pays back.")
+
+
+def test_nothing_declared_is_the_strictest():
+    @tool
+    def f() -> None: ...
+
+    contract = from_function(f)
+    assert contract.effect is None
+    assert contract.writes
+    assert contract.autonomy == 4
+    assert contract.cost_usd is None
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"effect": "reads"}, "x: effect 'reads'; expected one of read, write, irreversible; did you mean 'read'?"),
+        ({"tier": 5}, "x: tier 5; expected 0 (read-only) to 4 (production control)"),
+        ({"tier": True}, "x: tier True; expected 0 (read-only) to 4 (production control)"),
+        ({"cost_usd": "two cents"}, "x: cost_usd 'two cents' is no price; write dollars: \"0.02\""),
+        ({"cost_usd": -1}, "x: cost_usd -1 is no price; write dollars: \"0.02\""),
+        ({"cost_usd": "NaN"}, "x: cost_usd 'NaN' is no price; write dollars: \"0.02\""),
+    ],
+)
+def test_wrong_words(words: dict[str, Any], message: str):
+    with pytest.raises(LoadError) as error:
+        tool("x", **words)(lambda: None)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize("name", ["", "two words", "a*", "<<a>>", "{x}", 3])
+def test_names_that_patterns_could_not_tell(name: Any):
+    with pytest.raises(LoadError, match="is no name for a tool"):
+        tool(name)(lambda: None)
+
+
+def test_what_cannot_be_a_tool():
+    with pytest.raises(LoadError, match="Shop is a class; mark its methods"):
+
+        @tool("shop")
+        class Shop:
+            pass
+
+    with pytest.raises(LoadError, match="a tool without a name of its own; give one"):
+        tool(lambda: None)
+    with pytest.raises(LoadError, match="a contract or a function"):
+        Tool()
+
+
+def test_an_idempotency_key_must_be_an_argument():
+    @tool("refund", idempotency_key="idempotency_kee")
+    def refund(order: str, idempotency_key: str) -> None: ...
+
+    with pytest.raises(LoadError) as error:
+        _ = Tool(function=refund).contract
+    assert str(error.value) == (
+        "refund: idempotency_key 'idempotency_kee' is none of its arguments (order, idempotency_key); did you mean 'idempotency_key'?"
+    )
+
+
+def test_bound_methods_and_static_methods():
+    class Shop:
+        def get(self, order: str) -> str:
+            return order
+
+        @tool("shop.now")
+        @staticmethod
+        def now() -> int:
+            return 1
+
+        @tool("shop.make")
+        @classmethod
+        def make(cls, n: int) -> str:
+            return f"{cls.__name__}{n}"
+
+    marked = tool("shop.get", effect="read")(Shop().get)
+    assert marked("W-1") == "W-1"
+    assert list(from_function(marked).parameters["properties"]) == ["order"]
+    assert mark_of(Shop().get) is None, "the class itself is left alone"
+    assert Toolbox.of(Shop()).names == ["shop.now", "shop.make"]
+    assert Shop.now() == 1
