@@ -53,6 +53,9 @@ def _load_file(path: Path, ref: str) -> ModuleType:
     if not path.stem.isidentifier():
         raise LoadError(f"{ref}: {path.stem!r} cannot be a module's name; rename the file", ref=ref)
     package = _package(path.parent)
+    loaded = sys.modules.get(f"{package}.{path.stem}")
+    if loaded is not None:
+        return loaded
     with _importable(path.parent, package):
         return _import(f"{package}.{path.stem}", ref)
 

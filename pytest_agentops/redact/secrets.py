@@ -59,9 +59,9 @@ MIN_LENGTH = 8
 def from_environment(env: Mapping[str, str]) -> dict[str, str]:
     """Secret value -> name of its variable, the longest first; of equal values the first name by alphabet."""
     found: dict[str, str] = {}
-    for name in sorted(env):
+    for name in sorted(name for name in env if _secret_name(name.upper())):
         value = env[name]
-        if len(value.strip()) >= MIN_LENGTH and _secret_name(name.upper()):
+        if len(value.strip()) >= MIN_LENGTH:
             found.setdefault(value.strip(), name)
     return dict(sorted(found.items(), key=lambda pair: (-len(pair[0]), pair[0])))
 

@@ -20,27 +20,27 @@ INDENT = "  "
 
 def explain(case: Case, runs: Sequence[Run], verdict: Verdict, *, rerun: str) -> str:
     """The text for a case that failed; `rerun` is the command that runs it again."""
-    lines = [_headline(case, runs, verdict)]
+    lines = [_headline(runs, verdict), f"{case.suite}/{case.name}   {case.file}:{case.line}"]
     groups = _groups([run for run in runs if not run.success])
     for trials, run in groups:
-        lines += ["", *_trial(case, trials, run, len(runs))]
+        lines += ["", *_trial(trials, run, len(runs))]
     if not groups and verdict.why:
         lines += ["", *_indented(verdict.why)]
     lines += ["", f"run it again: {rerun}"]
     return "\n".join(lines)
 
 
-def _headline(case: Case, runs: Sequence[Run], verdict: Verdict) -> str:
-    name = f"{case.suite}/{case.name}"
+def _headline(runs: Sequence[Run], verdict: Verdict) -> str:
+    """What failed, in one line: pytest's short summary shows nothing else."""
     what = _what_failed([run for run in runs if not run.success])
-    if verdict.trials > 1:
-        count = f"{verdict.successes} of {verdict.trials} trials passed, wanted {verdict.wanted}"
-        what = f"{count} ({what})" if what else count
-    return f"{case.file}:{case.line}: {name} failed: {what or verdict.why or 'its trials did not pass'}"
+    if verdict.trials <= 1:
+        return what or verdict.why or "no trial passed"
+    count = f"{verdict.successes} of {verdict.trials} trials passed, wanted {verdict.wanted}"
+    return f"{count}: {what}" if what else count
 
 
 def _what_failed(failed: Sequence[Run]) -> str:
-    """``outcome error; check calls; 1 miss`` over all failed trials, each once."""
+    """``check calls, outcome error``: over all failed trials, each once."""
     parts: dict[str, None] = {}
     for run in failed:
         for check in run.checks:
@@ -70,7 +70,7 @@ _PROBLEMS = {
 def _short(check: CheckResult) -> str:
     if check.name == "outcome" and check.measured is not None:
         return f"outcome {_value(check.measured)}"
-    return f"check {check.name}"
+    return f"check {check.name} failed"
 
 
 def _groups(failed: Sequence[Run]) -> list[tuple[list[int], Run]]:
@@ -81,7 +81,7 @@ def _groups(failed: Sequence[Run]) -> list[tuple[list[int], Run]]:
     return list(found.values())
 
 
-def _trial(case: Case, trials: Sequence[int], run: Run, of: int) -> Iterator[str]:
+def _trial(trials: Sequence[int], run: Run, of: int) -> Iterator[str]:
     if of > 1:
         word = "trial" if len(trials) == 1 else "trials"
         yield f"{word} {', '.join(map(str, trials))} of {of}: {_facts(run)}"

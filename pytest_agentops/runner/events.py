@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from ..schema.run import Run
@@ -32,12 +31,10 @@ def events(run: Run) -> list[JsonObject]:
 
 
 def write_events(run: Run, path: Path) -> None:
-    """Write the file in one go; the old one is replaced, never appended to."""
-    text = "".join(dumps(line) + "\n" for line in events(run))
-    temp = path.with_suffix(".tmp")
+    """Write the file in one go; what an earlier run left there is replaced, never appended to."""
+    text = "".join([dumps(line) + "\n" for line in events(run)])
     try:
-        temp.write_text(text, encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temp.write_text(text, encoding="utf-8")
-    os.replace(temp, path)
+        path.write_text(text, encoding="utf-8")

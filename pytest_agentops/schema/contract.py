@@ -54,6 +54,10 @@ class Contract:
     where: str = ""
     """file:line or module:name of the declaration, for messages."""
 
+    def __hash__(self) -> int:
+        """By identity: what is derived from a contract (its pin, its compiled schema) is kept with this very object."""
+        return id(self)
+
     @property
     def writes(self) -> bool:
         """Whether a call may change something: a tool with no declared effect may."""

@@ -116,7 +116,7 @@ def write(value: Json) -> str:
 
 def read(text: str, *, file: str) -> Document:
     """The value of one strict YAML document; raises `CaseFileError` with every mistake that the parser got to. Empty gives None."""
-    with _no_gc():
+    with no_gc():
         reader = _Reader(file, text.removeprefix("\ufeff"))
         document = reader.run()
     if reader.mistakes:
@@ -125,7 +125,7 @@ def read(text: str, *, file: str) -> Document:
 
 
 @contextmanager
-def _no_gc() -> Iterator[None]:
+def no_gc() -> Iterator[None]:
     """No cyclic collection while many containers come to life that all stay: it would visit them over and over."""
     if not gc.isenabled():
         yield

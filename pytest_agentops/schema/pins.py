@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from .contract import Contract
 from .values import JsonObject, digest
 
 
+@lru_cache(maxsize=1024)
 def contract_digest(contract: Contract) -> str:
     """The pin of a tool: name, schemas, effect and version, not the description (which belongs to the prompt)."""
     return digest(

@@ -96,31 +96,49 @@ def _convert(value: object, path: str) -> Json:
     raise NotJson(path, type(value).__name__, f"a {type(value).__name__} cannot be written as JSON")
 
 
+# made once: json.dumps with these arguments would build an encoder a call
+_COMPACT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_SORTED = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True)
+
+
 def canonical(value: Json) -> str:
     """One text for equal values: sorted keys, no blanks, NFC strings, 1.0 as 1 (after RFC 8785; digits of Decimals stay)."""
     return dumps(_canonical(value), sort_keys=True)
 
 
 def _canonical(value: Json) -> Json:
-    if isinstance(value, bool) or value is None or isinstance(value, int):
-        return value
-    if isinstance(value, str):
+    kind = type(value)
+    if kind is str:
         return value if value.isascii() else unicodedata.normalize("NFC", value)
-    if isinstance(value, float):
+    if kind is dict:
+        return {k if k.isascii() else unicodedata.normalize("NFC", k): _canonical(v) for k, v in value.items()}
+    if kind is list:
+        return [_canonical(v) for v in value]
+    if kind is float:
         return int(value) if value.is_integer() and abs(value) < 1e15 else value
+    return _canonical_rare(value)
+
+
+def _canonical_rare(value: Json) -> Json:
+    """Null, booleans and whole numbers as they are; Decimals and subclasses."""
+    if value is None or isinstance(value, int):
+        return value
     if isinstance(value, Decimal):
         whole = value.to_integral_value()
         return int(whole) if whole == value else value.normalize()
-    if isinstance(value, dict):
-        return {unicodedata.normalize("NFC", k): _canonical(v) for k, v in value.items()}
-    return [_canonical(v) for v in value]
+    if isinstance(value, str):
+        return _canonical(str(value))
+    if isinstance(value, float):
+        return _canonical(float(value))
+    return _canonical(dict(value)) if isinstance(value, Mapping) else _canonical(list(value))
 
 
 def dumps(value: Json, *, sort_keys: bool = False, indent: int | None = None) -> str:
     """JSON text with the digits of Decimals kept; compact unless `indent` is given."""
-    separators = (",", ":") if indent is None else None
     try:
-        return json.dumps(value, sort_keys=sort_keys, indent=indent, ensure_ascii=False, allow_nan=False, separators=separators)
+        if indent is None:
+            return _SORTED.encode(value) if sort_keys else _COMPACT.encode(value)
+        return json.dumps(value, sort_keys=sort_keys, indent=indent, ensure_ascii=False, allow_nan=False)
     except TypeError:
         return _dumps_decimals(value, sort_keys=sort_keys, indent=indent)
 

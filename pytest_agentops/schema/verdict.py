@@ -60,8 +60,11 @@ class Metrics:
     tool_calls: int = 0
     tokens: JsonObject | None = None
     pass_hat_k: JsonObject = field(default_factory=dict)
+    unanswerable: int = 0
+    """Runs that met a miss while the model was live: they failed, and are in no rate."""
 
     def as_json(self) -> JsonObject:
+        apart = {"unanswerable": self.unanswerable} if self.unanswerable else {}
         return {
             "runs": self.runs,
             "successes": self.successes,
@@ -75,4 +78,5 @@ class Metrics:
             "tool_calls": self.tool_calls,
             "tokens": self.tokens,
             "pass_hat_k": self.pass_hat_k,
+            **apart,
         }

@@ -1,106 +1,97 @@
-"""From a run to its checks and its success, and from all trials to the verdict on the variant."""
+"""Whether a trial succeeded, and whether a variant passed over its trials."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
-from importlib import import_module
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from decimal import ROUND_CEILING
 from typing import Any
 
-from ..schema.case import Case, Expect, Turn
-from ..schema.run import Run
+from ..schema.case import Case, Expect
+from ..schema.run import Problem, Run
+from ..schema.values import decimal
 from ..schema.verdict import CheckResult, Verdict
-from .checks.base import Check, CheckContext
-from .checks.calls import wrong_with as wrong_calls
-from .checks.outcome import check as check_outcome
-from .checks.state import wrong_with as wrong_state
-from .checks.text import wrong_with as wrong_text
+from .context import CheckContext, CheckFunction
+from .expectations import run_expect, run_extra, run_turns
 
-KEYS = tuple(f.name for f in dataclasses.fields(Expect) if f.name != "outcome")
-"""The checks, in the order in which they are reported; each is the module of its name."""
-
-
-@cache
-def built_in(name: str) -> Check:
-    """The check behind a key of `expect`."""
-    found: Check = import_module(f"{__package__}.checks.{name}").check
-    return found
+_NOTHING_EXPECTED = Expect()
+_ENDS_AS = {"budget": "budget_exceeded", "timeout": "timed_out", "agent": "error"}
+"""Problems that are no more than the reason of an outcome."""
 
 
 def judge(
     run: Run,
     case: Case,
     *,
-    python: Mapping[str, Callable[..., Any]],
-    extra_checks: Mapping[str, Check] | None = None,
+    python: Mapping[str, Callable[..., Any]] | None = None,
+    extra_checks: Mapping[str, CheckFunction] | None = None,
 ) -> None:
-    """Fill in `run.checks` and `run.success`.
+    """Set `run.checks` and `run.success`: the outcome is as expected, every check passes, and nothing else went wrong.
 
-    A trial succeeded if its outcome is the expected one (default: completed), every check passed, and nothing was latched: no miss,
-    nothing left unused, no late call.
+    `python` holds the functions that `expect.python` names, `extra_checks` those registered from outside.
     """
-    context = CheckContext(case, python)
-    expect = case.fields.expect or Expect()
-    checks = [] if _never_ran(run) else list(expectations(expect, run, context))
-    if not _never_ran(run):
-        for name, wanted in case.more_checks.items():
-            checks.append((extra_checks or {})[name](wanted, run, context))
-        checks += _turns(case, run, context)
-    outcome = check_outcome(expect.outcome or "completed", run, context)
-    run.checks = [outcome, *checks]
-    run.success = all(c.passed for c in run.checks) and not any(p.fatal for p in run.problems)
+    expect = case.fields.expect or _NOTHING_EXPECTED
+    context = CheckContext(case=case, python=python or {}, extra_checks=extra_checks or {}, default_outcome="completed")
+    results = run_expect(expect, run, context, path="expect", prefix="")
+    if case.more_checks:
+        results += run_extra(case, run, context)
+    if case.fields.turns:
+        results += run_turns(case, run, context)
+    if case.fields.expect is None and len(results) == 1 and results[0].passed:
+        results = [replace(results[0], why="the case expects nothing but to complete: no other check was made")]
+    run.checks = results
+    run.success = _succeeded(run, results, expect)
 
 
-def _never_ran(run: Run) -> bool:
-    """Whether the agent did not even start: then the reason is all there is to say."""
-    return run.outcome == "error" and any(p.kind in ("cassette", "setup") for p in run.problems) and not run.messages
+def _succeeded(run: Run, results: Sequence[CheckResult], expect: Expect) -> bool:
+    if run.outcome == "unanswerable" or not all(result.passed for result in results):
+        return False
+    return not any(problem.fatal and not _expected(problem, run, expect) for problem in run.problems)
 
 
-def expectations(expect: Expect, run: Run, context: CheckContext) -> Iterator[CheckResult]:
-    """Every check of one `expect`, but for the outcome, which `any` may name too."""
-    if context.case.fields.expect is not expect and expect.outcome is not None:
-        yield check_outcome(expect.outcome, run, context)
-    for name in KEYS:
-        wanted = getattr(expect, name)
-        if wanted is not None:
-            yield built_in(name)(wanted, run, context)
+def _expected(problem: Problem, run: Run, expect: Expect) -> bool:
+    """A case that wants a run to be stopped wants the problem that says so, too."""
+    outcome = _ENDS_AS.get(problem.kind)
+    return outcome is not None and run.outcome == outcome and _wants(expect, outcome)
 
 
-def _turns(case: Case, run: Run, context: CheckContext) -> Iterator[CheckResult]:
-    for number, turn in enumerate(case.fields.turns or (), start=1):
-        if not isinstance(turn, Turn) or turn.expect is None:
-            continue
-        name = f"turns[{number}]"
-        if number > len(run.turns):
-            why = f"the run ended before turn {number}"
-            yield CheckResult(name=name, passed=False, why=why, where=context.where("turns"))
-            continue
-        done = run.turns[number - 1]
-        wanted = turn.expect
-        if wanted.calls is not None:
-            yield _turn(f"{name}.calls", wrong_calls(wanted.calls, done.calls), context)
-        if wanted.said is not None:
-            wrong = "\n".join(wrong_text(wanted.said, done.said, "\n".join(done.said), f"what was said in turn {number}"))
-            yield _turn(f"{name}.said", wrong, context)
-        if wanted.state is not None:
-            yield _turn(f"{name}.state", wrong_state(wanted.state, done.state), context)
-
-
-def _turn(name: str, wrong: str, context: CheckContext) -> CheckResult:
-    return CheckResult(name=name, passed=not wrong, why=wrong, where=context.where("turns"))
+def _wants(expect: Expect, outcome: str) -> bool:
+    return expect.outcome == outcome or any(_wants(alternative, outcome) for alternative in expect.any or ())
 
 
 def verdict(case: Case, runs: Sequence[Run]) -> Verdict:
-    """The pass rule over trials: all of them unless `pass_if` says otherwise; where it has two keys both must hold."""
-    rule, total = case.fields.pass_if, len(runs)
-    good = sum(run.success for run in runs)
-    rate = 1.0 if rule is None or (rule.rate is None and rule.at_least is None) else rule.rate
-    words, passed = [], total > 0
-    if rate is not None:
-        words.append(f"{total} of {total} trials" if rate == 1.0 else f"a share of at least {rate:g}")
-        passed = passed and good >= rate * total - 1e-9
-    if rule is not None and rule.at_least is not None:
-        words.append(f"at least {rule.at_least}")
-        passed = passed and good >= rule.at_least
-    return Verdict(passed=passed, trials=total, successes=good, wanted=" and ".join(words))
+    """Whether enough trials succeeded: all of them, or what `pass_if` asks; a trial that never ran did not succeed."""
+    trials = max(case.trials, len(runs))
+    needed = _needed(case, trials)
+    successes = sum(run.success for run in runs)
+    passed = successes >= needed
+    return Verdict(
+        passed=passed,
+        trials=trials,
+        successes=successes,
+        wanted=f"{needed} of {trials} trials" if needed == trials else f"at least {needed} of {trials} trials",
+        why="" if passed else _why(runs, trials),
+    )
+
+
+def _needed(case: Case, trials: int) -> int:
+    rule = case.fields.pass_if
+    if rule is None or (rule.rate is None and rule.at_least is None):
+        return trials
+    by_rate = 0 if rule.rate is None else int((decimal(rule.rate) * trials).to_integral_value(rounding=ROUND_CEILING))
+    return max(by_rate, rule.at_least or 0)
+
+
+def _why(runs: Sequence[Run], trials: int) -> str:
+    lines = [f"trial {run.trial}: {_reason(run)}" for run in runs if not run.success]
+    if len(runs) < trials:
+        lines.append(f"{trials - len(runs)} of {trials} trials did not run")
+    return "\n".join(lines)
+
+
+def _reason(run: Run) -> str:
+    parts = [check.name for check in run.checks if not check.passed]
+    parts += sorted({problem.kind for problem in run.problems if problem.fatal})
+    if run.outcome == "unanswerable" and "miss" not in parts:
+        parts.append("unanswerable")
+    return ", ".join(parts) or run.outcome

@@ -1,75 +1,100 @@
-"""The numbers over many runs (decisions: Numbers), from runs as the results file has them."""
+"""The numbers over many runs, from their results JSON, so that a merge of shards counts as one session did."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
+from fractions import Fraction
 from math import comb
 
 from ..schema import money
 from ..schema.values import JsonObject
 from ..schema.verdict import Metrics
 
-PLACES = 6
+_PLACES = 6
+_MONEY = Decimal("1e-12")
 
 
+@dataclass(slots=True)
 class Tally:
-    """Adds cases up; unknown stays unknown: one run of unknown cost makes the sum unknown."""
+    """Adds up runs; its size does not grow with their number."""
 
-    def __init__(self) -> None:
-        self.runs = 0
-        self.successes = 0
-        self.tool_calls = 0
-        self.cost: Decimal | None = Decimal(0)
-        self.input: int | None = 0
-        self.output: int | None = 0
-        self._passes: list[tuple[int, int]] = []
+    runs: int = 0
+    successes: int = 0
+    unanswerable: int = 0
+    tool_calls: int = 0
+    _cost: Decimal | None = Decimal(0)
+    _tokens: tuple[int, int] | None = (0, 0)
+    _trials: Counter[tuple[int, int]] = field(default_factory=Counter)
+    """(trials, successes) of a variant -> how many variants came out so."""
 
-    def add(self, case_id: str, variant: str | None, trials: list[JsonObject]) -> None:
-        """One variant's trials. Counterfactual runs are another story than the recorded ones: they count nowhere."""
-        counted = [run for run in trials if "counterfactual" not in (run.get("labels") or ())]
+    def add(self, case_id: str, variant: str | None, trials: Sequence[JsonObject]) -> None:
+        """One variant with its RUNs. Counterfactual runs are in no number; unanswerable ones in no rate."""
+        counted = [run for run in trials if "counterfactual" not in run.get("labels", ())]
         for run in counted:
-            self._add(run)
-        if counted:
-            self._passes.append((len(counted), sum(bool(run["success"]) for run in counted)))
+            self._one(run)
+        rated = [run for run in counted if run["outcome"] != "unanswerable"]
+        if rated:
+            self._trials[len(rated), sum(bool(run["success"]) for run in rated)] += 1
 
-    def _add(self, run: JsonObject) -> None:
+    def _one(self, run: JsonObject) -> None:
         self.runs += 1
         self.successes += bool(run["success"])
+        self.unanswerable += run["outcome"] == "unanswerable"
         self.tool_calls += len(run["calls"])
-        cost = run["cost_usd"]
-        self.cost = None if self.cost is None or cost is None else self.cost + Decimal(cost)
-        tokens = run["tokens"]
-        if tokens is None or self.input is None or self.output is None:
-            self.input = self.output = None
+        cost, tokens = run["cost_usd"], run["tokens"]
+        self._cost = None if cost is None or self._cost is None else self._cost + Decimal(cost)
+        if tokens is None or self._tokens is None:
+            self._tokens = None
         else:
-            self.input += tokens["input"]
-            self.output += tokens["output"]
+            self._tokens = (self._tokens[0] + tokens["input"], self._tokens[1] + tokens["output"])
+
+    def merge(self, others: Iterable[Tally]) -> Tally:
+        """The sum of it and others: all suites, or all shards."""
+        out = Tally()
+        for part in (self, *others):
+            out.runs += part.runs
+            out.successes += part.successes
+            out.unanswerable += part.unanswerable
+            out.tool_calls += part.tool_calls
+            out._cost = money.total([out._cost, part._cost])
+            known = out._tokens is not None and part._tokens is not None
+            out._tokens = (out._tokens[0] + part._tokens[0], out._tokens[1] + part._tokens[1]) if known else None  # type: ignore[index]
+            out._trials += part._trials
+        return out
 
     def metrics(self) -> Metrics:
-        """The numbers so far. Interventions and policy blocks are null until their stages are built."""
+        """The numbers; what belongs to a stage that is not built is None."""
+        rated = self.runs - self.unanswerable
         return Metrics(
             runs=self.runs,
             successes=self.successes,
-            task_success_rate=round(self.successes / self.runs, PLACES) if self.runs else None,
-            cost_usd=money.text(self.cost) if self.runs else None,
+            task_success_rate=round(self.successes / rated, _PLACES) if rated else None,
+            cost_usd=money.text(self._cost),
             cost_per_success_usd=self._per_success(),
             tool_calls=self.tool_calls,
-            tokens=None if self.input is None or not self.runs else {"input": self.input, "output": self.output},
+            tokens=None if self._tokens is None else {"input": self._tokens[0], "output": self._tokens[1]},
             pass_hat_k=self._pass_hat_k(),
+            unanswerable=self.unanswerable,
         )
 
     def _per_success(self) -> str | None:
-        """All spend over the successes (cost of pass); no success, no number."""
-        if self.cost is None or not self.successes:
+        """The cost of all runs for each success: no success, no number."""
+        if self._cost is None or not self.successes:
             return None
-        return money.text((self.cost / self.successes).quantize(Decimal("1e-9")))
+        return money.text((self._cost / self.successes).quantize(_MONEY))
 
     def _pass_hat_k(self) -> JsonObject:
-        """pass^k: the chance that k trials of a case all succeed, C(c,k)/C(n,k), mean over cases (tau-bench)."""
-        if not self._passes:
+        """The chance that k trials of a case all succeed, a mean over cases, up to the smallest number of trials."""
+        if not self._trials:
             return {}
-        most = min(n for n, _ in self._passes)
-        return {
-            str(k): round(sum(comb(c, k) / comb(n, k) for n, c in self._passes) / len(self._passes), PLACES)
-            for k in range(1, most + 1)
-        }
+        cases = sum(self._trials.values())
+        out: JsonObject = {}
+        for k in range(1, min(trials for trials, _ in self._trials) + 1):
+            total = sum(
+                (Fraction(comb(good, k), comb(trials, k)) * times for (trials, good), times in self._trials.items()), Fraction()
+            )
+            out[str(k)] = round(float(total / cases), _PLACES)
+        return out

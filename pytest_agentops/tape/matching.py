@@ -7,6 +7,7 @@ without the blanks around texts, and without nulls where null is the schema's de
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TypeAlias
 
 from ..schema import paths
@@ -50,6 +51,7 @@ def key(contract: Contract, args: JsonObject, fold: Fold | None = None, *, norma
     return keys.normalised(args) if normalised else keys.exact(args)
 
 
+@lru_cache(maxsize=1024)
 def _schema(contract: Contract) -> Schema | None:
     try:
         return compiled(contract.parameters)

@@ -7,6 +7,7 @@ import types
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from ..errors import LoadError
@@ -95,17 +96,28 @@ def _hints(function: Callable[..., Any], tool: str, found: inspect.Signature) ->
     target = plain_function(function)
     if not inspect.isfunction(target) and not hasattr(target, "__wrapped__"):
         target = getattr(type(target), "__call__", target)  # noqa: B004 - an object that is called
+    scope = getattr(inspect.unwrap(target), "__globals__", {})
+    raw = getattr(target, "__annotations__", {})
     try:
-        return typing.get_type_hints(target, include_extras=True)
+        return typing.get_type_hints(types.SimpleNamespace(__annotations__=_evaluated(raw, scope)), scope, include_extras=True)
     except Exception:
-        return _hints_one_by_one(target, tool, found)
+        return _hints_one_by_one(raw, scope, tool, found)
 
 
-def _hints_one_by_one(target: Any, tool: str, found: inspect.Signature) -> dict[str, Any]:
+def _evaluated(raw: dict[str, Any], scope: dict[str, Any]) -> dict[str, Any]:
+    """Hints that are text, evaluated: compiling them anew for every closure of a factory would cost more than all the rest."""
+    return {name: eval(_compiled(hint), scope) if isinstance(hint, str) else hint for name, hint in raw.items()}
+
+
+@lru_cache(maxsize=4096)
+def _compiled(hint: str) -> types.CodeType:
+    return compile(hint, "<type hint>", "eval")
+
+
+def _hints_one_by_one(raw: dict[str, Any], scope: dict[str, Any], tool: str, found: inspect.Signature) -> dict[str, Any]:
     """Which hint is wrong: one that cannot be resolved is an error, but as the return hint it is only no promise."""
     out: dict[str, Any] = {}
-    scope = getattr(inspect.unwrap(target), "__globals__", {})
-    for name, hint in getattr(target, "__annotations__", {}).items():
+    for name, hint in raw.items():
         holder = types.SimpleNamespace(__annotations__={name: hint})
         try:
             out |= typing.get_type_hints(holder, globalns=scope, include_extras=True)

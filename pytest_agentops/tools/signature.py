@@ -45,7 +45,17 @@ class InvalidArguments(AgentOpsError):
 
 def describe_function(function: Callable[..., Any], *, name: str) -> Described:
     """Description and schemas; equal functions (the closures of one factory) are worked out once."""
-    return _describe(read(function, name=name), name)
+    signature = read(function, name=name)
+    return _describe(signature, name) if _hashable(signature) else _describe.__wrapped__(signature, name)
+
+
+def _hashable(signature: Signature) -> bool:
+    """Whether it can be looked up; `Annotated` may carry notes that cannot."""
+    try:
+        hash(signature)
+    except TypeError:
+        return False
+    return True
 
 
 @lru_cache(maxsize=1024)
@@ -191,7 +201,8 @@ def bind(function: Callable[..., Any], args: JsonObject, *, name: str) -> tuple[
     wrong = [_unknown(key, known) for key in args if key not in known]
     positional: list[Any] = []
     keywords: dict[str, Any] = {}
-    for parameter, adapter in zip(signature.parameters, _adapters(signature), strict=True):
+    adapters = _adapters(signature) if _hashable(signature) else _adapters.__wrapped__(signature)
+    for parameter, adapter in zip(signature.parameters, adapters, strict=True):
         if parameter.name in args:
             value = _converted(parameter.name, adapter, args[parameter.name], wrong)
         elif parameter.required:

@@ -10,7 +10,7 @@ import inspect
 import re
 import typing
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from pathlib import PurePath
 from typing import Any, TypeAlias, TypeVar, overload
@@ -28,9 +28,9 @@ MARK = "__agentops_tool__"
 _NAME = re.compile(r"[^\s*?\[\]{}'\"<>]+")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Mark:
-    """What the decorator was told."""
+    """What the decorator was told; it belongs to one function, whose contract it keeps."""
 
     name: str
     effect: Effect | None = None
@@ -44,6 +44,8 @@ class Mark:
     resource: str = "*"
     version: str | None = None
     description: str | None = None
+    contract: Contract | None = field(default=None, init=False, compare=False, repr=False)
+    """Derived once, however many toolboxes hold the function."""
 
 
 @overload
@@ -165,7 +167,10 @@ class Tool:
         from .contracts import from_mark
 
         assert self.function is not None
-        return from_mark(self.function, self.mark or Mark(name=self.name), where=self.where)
+        mark = self.mark or Mark(name=self.name)
+        if mark.contract is None:
+            mark.contract = from_mark(self.function, mark, where=self.where)
+        return mark.contract
 
     @property
     def declared(self) -> tuple[Effect | None, int | None]:

@@ -246,7 +246,9 @@ def test_a_schema_that_refers_to_itself_ends():
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 5) | st.text("ab<>:1", max_size=12),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["sku", "qty", "gift", "lines"]), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["sku", "qty", "gift", "lines"]), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 

@@ -96,7 +96,10 @@ def test_a_null_result_is_an_answer():
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        (ContractSpec(parameters={"type": "objct"}), "s.yaml: x: its `parameters` are no JSON Schema: $.type: \"objct\" is not valid"),
+        (
+            ContractSpec(parameters={"type": "objct"}),
+            's.yaml: x: its `parameters` are no JSON Schema: $.type: "objct" is not valid',
+        ),
         (ContractSpec(returns={"$ref": "#/no"}), "s.yaml: x: its `returns` are no JSON Schema: Pointer '/no' does not exist"),
         (ContractSpec(parameters={"type": "string"}), "s.yaml: x: its `parameters` must describe a mapping; write {type: object"),
         (ContractSpec(cost_usd="free"), "x: cost_usd 'free' is no price"),
@@ -132,8 +135,8 @@ def test_yaml_overrides_the_fields_it_names():
     [
         (
             ContractSpec(effect="read"),
-            "s.yaml: contracts.payments.refund.effect: read is looser than the code's write; expected one of write, irreversible; "
-            "change it in the code, where the tool is written",
+            "s.yaml: contracts.payments.refund.effect: read is looser than the code's write; expected one of write, "
+            "irreversible; change it in the code, where the tool is written",
         ),
         (
             ContractSpec(tier=1),

@@ -24,7 +24,9 @@ class Line:
 
 
 @tool("shop.refund")
-def refund(order_id: str, amount: Annotated[Decimal, pydantic.Field(ge=0)], line: Line | None = None, *, fast: bool = False) -> Line:
+def refund(  # noqa: D417
+    order_id: str, amount: Annotated[Decimal, pydantic.Field(ge=0)], line: Line | None = None, *, fast: bool = False
+) -> Line:
     """Pay back.
 
     Args:
@@ -69,7 +71,8 @@ def test_the_face_of_a_function(caller: Caller):
     assert signature.return_annotation is Any, "agents get JSON, whatever the function itself gives"
     hints = typing.get_type_hints(function, include_extras=True)
     assert hints["order_id"] is str
-    assert hints["amount"] == Annotated[Decimal, pydantic.Field(ge=0)]
+    assert hints["amount"].__origin__ is Decimal
+    assert hints["amount"].__metadata__[0].metadata[0].ge == 0
     assert hints["line"] == Line | None
     assert function.schema["function"]["name"] == "shop__refund"  # type: ignore[attr-defined]
 
@@ -135,4 +138,4 @@ def test_pydantic_reads_the_function(caller: Caller):
     schema = pydantic.TypeAdapter(function).json_schema()
     assert schema["required"] == ["order_id", "amount"]
     assert pydantic.validate_call(function)(order_id="W-1", amount="1.5", line={"sku": "abc"}) == "called"
-    assert caller.seen == [("shop.refund", {"order_id": "W-1", "amount": 1.5, "line": {"sku": "abc"}})]
+    assert caller.seen == [("shop.refund", {"order_id": "W-1", "amount": 1.5, "line": {"sku": "abc"}, "fast": False})]

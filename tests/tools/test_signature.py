@@ -78,7 +78,9 @@ def properties(function: Any) -> dict[str, Any]:
 
 
 def test_the_whole_of_a_refund():
-    def refund(order_id: str, amount_usd: Decimal, reason: Literal["broken", "late"] = "broken", *, key: str | None = None) -> Receipt:
+    def refund(  # noqa: D417
+        order_id: str, amount_usd: Decimal, reason: Literal["broken", "late"] = "broken", *, key: str | None = None
+    ) -> Receipt:
         """Pay money back.
 
         Goes to the customer's card.
@@ -131,10 +133,10 @@ PLAIN_HINTS = [
     dict[str, int],
     dict[str, Any],
     list[dict[str, list[Decimal]]],
-    Optional[str],
+    Optional[str],  # noqa: UP045
     int | None,
     str | int | float,
-    Optional[Any],
+    Optional[Any],  # noqa: UP045
     Literal["a"],
     Literal["a", "b"],
     Literal[1, 2],
@@ -174,7 +176,7 @@ def test_the_short_way_says_what_pydantic_says(hint: Any, mode: Literal["validat
         dict[int, str],
         typing.Sequence[str],
         pydantic.dataclasses.dataclass(type("D", (), {"__annotations__": {"a": int}})),
-        Optional[Line] | Receipt | dict[str, Address],
+        Line | Receipt | dict[str, Address],
     ],
     ids=str,
 )
@@ -199,14 +201,14 @@ def test_two_dataclasses_of_one_name_are_left_to_pydantic():
 
 
 def test_models_constraints_and_descriptions():
-    def ship(
+    def ship(  # noqa: D417
         address: Address,
         days: Annotated[int, pydantic.Field(ge=1, le=5, description="How long.")],
         colour: Colour,
         note: Annotated[str, "What the driver must know."],
         when: dt.date,
         weight: int = pydantic.Field(default=3, ge=1),
-        boxes: list[str] = pydantic.Field(default_factory=list),
+        boxes: list[str] = pydantic.Field(default_factory=list),  # noqa: B008
     ) -> Address:
         """Ship it.
 
@@ -272,8 +274,14 @@ def test_defaults_are_not_mixed_up():
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        (lambda **kwargs: None, "x: **kwargs has no schema, an agent could not know what to pass; name each argument, or take one dict"),
-        (lambda *args: None, "x: *args has no schema, an agent could not know what to pass; name each argument, or take one dict"),
+        (
+            lambda **kwargs: None,
+            "x: **kwargs has no schema, an agent could not know what to pass; name each argument, or take one dict",
+        ),
+        (
+            lambda *args: None,
+            "x: *args has no schema, an agent could not know what to pass; name each argument, or take one dict",
+        ),
     ],
 )
 def test_open_arguments_are_refused(function: Any, message: str):
@@ -289,7 +297,9 @@ def test_a_type_without_a_schema_is_refused_by_name():
     def f(a: int, s) -> None: ...
 
     f.__annotations__["s"] = Socket
-    with pytest.raises(LoadError, match=r"f: no JSON Schema for the argument 's' .*use JSON types, dataclasses or pydantic models"):
+    with pytest.raises(
+        LoadError, match=r"f: no JSON Schema for the argument 's' .*use JSON types, dataclasses or pydantic models"
+    ):
         from_function(f)
 
 
@@ -382,6 +392,14 @@ def test_money_as_text_does_not_slip_through():
     assert [str(v) for v in check(from_function(refund), {"amount": "1000"})] == ['$.amount: must be a number, found "1000"']
 
 
+def test_notes_that_have_no_hash():
+    def f(a: Annotated[int, {"unit": "kg"}]) -> int:
+        return a
+
+    assert properties(f) == {"a": {"type": "integer"}}
+    assert invoke(Tool(function=f), {"a": 1}) == 1
+
+
 def test_positional_only_and_keyword_only():
     def f(a: int, /, b: int = 2, *, c: int = 3) -> tuple[int, int, int]:
         return a, b, c
@@ -404,7 +422,7 @@ def test_a_models_own_validator_says_no():
         invoke(Tool(function=ship), {"address": {"street": "Main", "zip_code": "12345"}, "m": 1})
     assert str(error.value) == (
         "ship: the arguments do not fit: $: unknown key 'm'; "
-        '$.address.street: Value error, a street has a house number, found "Main"; $: \'n\' is missing'
+        "$.address.street: Value error, a street has a house number, found \"Main\"; $: 'n' is missing"
     )
 
 

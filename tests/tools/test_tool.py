@@ -80,7 +80,7 @@ def test_nothing_declared_is_the_strictest():
         ({"tier": 5}, "x: tier 5; expected 0 (read-only) to 4 (production control)"),
         ({"tier": True}, "x: tier True; expected 0 (read-only) to 4 (production control)"),
         ({"cost_usd": "two cents"}, "x: cost_usd 'two cents' is no price; write dollars: \"0.02\""),
-        ({"cost_usd": -1}, "x: cost_usd -1 is no price; write dollars: \"0.02\""),
+        ({"cost_usd": -1}, 'x: cost_usd -1 is no price; write dollars: "0.02"'),
         ({"cost_usd": "NaN"}, "x: cost_usd 'NaN' is no price; write dollars: \"0.02\""),
     ],
 )
@@ -116,7 +116,8 @@ def test_an_idempotency_key_must_be_an_argument():
     with pytest.raises(LoadError) as error:
         _ = Tool(function=refund).contract
     assert str(error.value) == (
-        "refund: idempotency_key 'idempotency_kee' is none of its arguments (order, idempotency_key); did you mean 'idempotency_key'?"
+        "refund: idempotency_key 'idempotency_kee' is none of its arguments (order, idempotency_key); "
+        "did you mean 'idempotency_key'?"
     )
 
 

@@ -71,7 +71,9 @@ def test_calls_go_to_the_caller():
 
 
 def test_an_attempt_gives_errors_as_values():
-    failed = ToolFailed("504", tool="orders.get", reason="tool_failed", error=ErrorInfo(type="Timeout", message="504", retryable=True))
+    failed = ToolFailed(
+        "504", tool="orders.get", reason="tool_failed", error=ErrorInfo(type="Timeout", message="504", retryable=True)
+    )
     result = Toolbox([get_order]).bind(Caller(failed)).attempt("orders.get", {"order_id": "W-1"})
     assert not result.ok
     assert result.exception is failed
@@ -116,7 +118,9 @@ def test_looking_at_a_toolbox():
     assert "nowhere" not in box.contracts
     assert list(box.contracts) == box.names
     assert box.tool("orders__get").function is get_order
-    with pytest.raises(LoadError, match=r"no tool 'orders\.gte'; there are: payments\.refund, orders\.get; did you mean 'orders\.get'"):
+    with pytest.raises(
+        LoadError, match=r"no tool 'orders\.gte'; there are: payments\.refund, orders\.get; did you mean 'orders\.get'"
+    ):
         box.tool("orders.gte")
     assert repr(box) == "Toolbox(payments.refund, orders.get)"
 
@@ -136,7 +140,11 @@ def test_openai_schemas_and_wire_names():
             },
         },
     }
-    assert schemas[1]["function"] == {"name": "free_form_x", "description": "Any.", "parameters": {"type": "object", "properties": {}}}
+    assert schemas[1]["function"] == {
+        "name": "free_form_x",
+        "description": "Any.",
+        "parameters": {"type": "object", "properties": {}},
+    }
 
 
 def test_wire_names_that_collide():
@@ -154,7 +162,9 @@ def test_a_tool_that_is_named_like_another_ones_wire_name_wins_over_it():
 
 
 def test_names_that_occur_twice():
-    with pytest.raises(LoadError, match=r"two tools are named 'orders\.get' \(tools/test_toolbox\.py:\d+ and tools/test_toolbox\.py"):
+    with pytest.raises(
+        LoadError, match=r"two tools are named 'orders\.get' \(tools/test_toolbox\.py:\d+ and tools/test_toolbox\.py"
+    ):
         Toolbox.union([Toolbox([get_order]), Toolbox([get_order])])
 
 
@@ -210,7 +220,10 @@ def test_tools_of_yaml_cannot_be_called():
 
 
 def test_tools_that_something_else_runs():
-    schemas = [{"name": "search", "inputSchema": {"type": "object", "properties": {"name": {"type": "string"}}}}, {"name": "list"}]
+    schemas = [
+        {"name": "search", "inputSchema": {"type": "object", "properties": {"name": {"type": "string"}}}},
+        {"name": "list"},
+    ]
     box = Toolbox.from_json(schemas, lambda name, args: [name, args])
     assert invoke(box.tool("search"), {"name": "x", "1": 2}) == ["search", {"name": "x", "1": 2}]
     assert box.with_contracts({"list": ContractSpec(effect="read")}).contracts["list"].effect == "read"
@@ -325,7 +338,7 @@ def test_states_are_joined():
     with pytest.raises(LoadError, match="two toolboxes have the state key 'a'"):
         Toolbox.union([one, Toolbox([refund], state=lambda: {"a": 1})]).snapshot()
     with pytest.raises(LoadError, match="the states of several toolboxes are joined by key; found a list"):
-        Toolbox.union([one, Toolbox([refund], state=lambda: [])]).snapshot()
+        Toolbox.union([one, Toolbox([refund], state=list)]).snapshot()
 
 
 # ---- what a suite's `tools` may name
@@ -394,7 +407,7 @@ async def _async_factory() -> None: ...
         ({"a": get_order}, "tools: expected tools, found a dict"),
         ([get_order, 3], "tools[1]: expected tools, found a int"),
         (object(), "tools: a object offers no tools; mark its methods with @tool"),
-        (lambda: (lambda: None), "tools: gave a function, not tools; return a Toolbox"),
+        (lambda: lambda: None, "tools: gave a function, not tools; return a Toolbox"),
         (lambda: None, "tools: expected tools, found null"),
         (
             lambda database, setup: None,

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from ...errors import LoadError
 from ...schema import values
 from ...schema.call import ErrorInfo
 from ...schema.run import Usage
 from ...schema.transcript import ROLES, Asked, Message, NotATranscript, cost, kind, role, shown, tokens
 from ...schema.values import Json, JsonObject
+from ...tools.tool import checked_name
 
 ERROR_TYPE = "ToolError"
 """The type of a recorded tool error: the format states only that it was one."""
@@ -134,8 +136,18 @@ def _asked(value: Json, path: Path) -> Iterator[Asked]:
         if call_id is not None and not isinstance(call_id, str):
             raise NotATranscript((*path, i, "id"), f"expected text, found {shown(call_id)}")
         yield Asked(
-            tool=function["name"], args=_arguments(function.get("arguments"), (*path, i, "function", "arguments")), id=call_id
+            tool=tool_name(function["name"], (*path, i, "function", "name")),
+            args=_arguments(function.get("arguments"), (*path, i, "function", "arguments")),
+            id=call_id,
         )
+
+
+def tool_name(name: str, path: Path) -> str:
+    """A name that a contract can have."""
+    try:
+        return checked_name(name)
+    except LoadError as problem:
+        raise NotATranscript(path, str(problem)) from None
 
 
 def _arguments(value: Json, path: Path) -> JsonObject:

@@ -76,7 +76,10 @@ def write_files(files: Mapping[Path, str], *, force: bool, scan: Scan) -> int:
         raise WouldOverwrite(differing)
     new = [path for path in texts if path in differing or not path.exists()]
     for path in new:
-        _put(path, texts[path])
+        try:
+            _put(path, texts[path])
+        except OSError as problem:
+            raise AgentOpsError(f"{path.as_posix()}: cannot be written: {problem.strerror or problem}") from None
     return len(new)
 
 
@@ -85,6 +88,8 @@ def _differs(path: Path, raw: bytes) -> bool:
         return path.read_bytes() != raw
     except FileNotFoundError:
         return False
+    except OSError as problem:
+        raise AgentOpsError(f"{path.as_posix()}: cannot be read: {problem.strerror or problem}") from None
 
 
 def _put(path: Path, raw: bytes) -> None:

@@ -53,7 +53,7 @@ def group(lines: Iterable[Line]) -> Grouped:
     ids = slugs(taken)
     for source, trials in taken.items():
         if ids[source] != source:
-            out.notes.append((trials[0].line.number, f"id {source!r} becomes {ids[source]!r}"))
+            out.notes.append((trials[0].line.number, _renamed(source, ids)))
         out.cases.append(_imported(ids[source], source, trials, out))
     out.tools = _contracts(declared, out)
     return out
@@ -106,6 +106,12 @@ def _contracts(declared: Mapping[str, tuple[int, JsonObject]], out: Grouped) -> 
                     out.notes.append((line.number, f"calls {name!r}, which its `tools` do not have: its contract is open"))
                 tools.setdefault(name, {})
     return tools
+
+
+def _renamed(source: str, ids: Mapping[str, str]) -> str:
+    said = f"id {source!r} becomes {ids[source]!r}"
+    other = next((old for old, new in ids.items() if new == slug(source) and old != source), None)
+    return said if other is None else f"{said}: {slug(source)!r} is the id of {other!r}"
 
 
 def slugs(ids: Iterable[str]) -> dict[str, str]:

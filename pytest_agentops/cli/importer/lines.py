@@ -11,7 +11,7 @@ from ...schema import values
 from ...schema.suggest import closest
 from ...schema.transcript import NotATranscript, Transcript, cost, kind, optional_text, outcome, shown
 from ...schema.values import Json, JsonObject
-from .conversation import Answered, conversation
+from .conversation import Answered, conversation, tool_name
 
 VERSION = 1
 KEYS = ("v", "id", "trial", "model", "agent_cost_usd", "outcome", "state", "tools", "messages", "case")
@@ -146,6 +146,7 @@ def _tools(value: Json) -> dict[str, JsonObject] | None:
         name = function.get("name") if isinstance(function, dict) else None
         if not isinstance(function, dict) or not isinstance(name, str) or not name:
             raise NotATranscript(("tools", i), "expected {type: function, function: {name, parameters}}")
+        tool_name(name, ("tools", i))
         fields: JsonObject = {}
         if function.get("description"):
             fields["description"] = function["description"]

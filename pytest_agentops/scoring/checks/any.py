@@ -1,21 +1,27 @@
-"""Alternatives: at least one set of expectations holds in full."""
+"""Alternatives: at least one of them must hold in full."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from ...schema.case import Expect
 from ...schema.run import Run
 from ...schema.verdict import CheckResult
-from .base import CheckContext, result
+from ..context import CheckContext
 
 
-def check(wanted: tuple[Expect, ...], run: Run, context: CheckContext) -> CheckResult:
-    """One alternative holds in full; if none does, each says why not."""
-    from ..judge import expectations
+def check(wanted: Sequence[Expect], run: Run, context: CheckContext) -> CheckResult:
+    """Passes with the first alternative whose checks all pass; else `why` tells of each what did not."""
+    from ..expectations import run_expect  # it runs checks, this one among them
 
-    lines = []
-    for number, alternative in enumerate(wanted, start=1):
-        failed = [r for r in expectations(alternative, run, context) if not r.passed]
+    reasons: list[str] = []
+    for i, alternative in enumerate(wanted):
+        name = f"{context.name}[{i}]"
+        results = run_expect(alternative, run, context, path=f"{context.path}.any[{i}]", prefix=f"{name}.")
+        failed = [result for result in results if not result.passed]
         if not failed:
-            return result("any", context, "", measured=number, wanted=len(wanted))
-        lines.append(f"alternative {number}: " + "; ".join(f"{r.name}: {r.why}" for r in failed))
-    return result("any", context, "\n".join(lines), measured=None, wanted=len(wanted))
+            return context.result(True, measured=name, wanted=wanted)
+        for result in failed:
+            reasons.append(f"{result.name}: " + result.why.replace("\n", "\n  "))
+    why = "\n  ".join(["none of the alternatives holds:", *reasons])
+    return context.result(False, wanted=wanted, why=why)

@@ -1,86 +1,93 @@
-"""The sequence of tool calls."""
+"""Which tools must be called, with what, in which order, how often, and which must not."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 from ...schema.call import Call
-from ...schema.case import CallRef, CallsExpect
+from ...schema.case import CallRef, CallsExpect, Case
 from ...schema.operators import show
 from ...schema.run import Run
-from ...schema.values import JsonObject
+from ...schema.suggest import did_you_mean
 from ...schema.verdict import CheckResult
-from ..calls import Made, Rules, Wanted, call_fits, like_rules, match, name_fits
-from .base import CheckContext, bounds_json, outside, result
+from ..bounds import misses
+from ..calls import Made, Match, Rules, Wanted, call_fits, like_rules, match, name_fits
+from ..context import CheckContext
+
+_STOPPED_SHOWN = 5
 
 
 def check(wanted: CallsExpect, run: Run, context: CheckContext) -> CheckResult:
-    """`include`, `never`, `never_tried` and `count` all hold."""
-    wrong = wrong_with(wanted, run.calls)
-    measured = [{c.tool: c.args if c.sent is None else c.sent} for c in run.calls if c.reached]
-    return result("calls", context, wrong, measured=measured, wanted=wanted_json(wanted))
-
-
-def wrong_with(wanted: CallsExpect, calls: Sequence[Call]) -> str:
-    """What is wrong with the calls, whole; empty if nothing is."""
-    reached = [c for c in calls if c.reached]
-    parts: list[str] = []
-    if wanted.include is not None:
-        found = match([_made(c) for c in reached], [_wanted(ref) for ref in wanted.include], _rules(wanted))
+    """Passes if the calls that reached their tools (also if these answered with an error) are as wanted."""
+    reached = [call for call in run.calls if call.reached]
+    wrong: list[str] = []
+    if wanted.include is not None or _closed(wanted):
+        found = _sequence(wanted, reached, run, context.case)
         if not found.passed:
-            parts.append(found.why)
-    parts += _never("never", wanted.never, reached, "reached the tool")
-    parts += _never("never_tried", wanted.never_tried, calls, "was tried")
-    parts += _counts(wanted, reached)
-    return "\n".join(parts)
+            wrong += [found.why, *_stopped(run.calls, found, wanted.include or ())]
+    wrong += _never(wanted.never or (), reached, "never", "reached the tool")
+    wrong += _never(wanted.never_tried or (), run.calls, "never_tried", "was tried")
+    for name, limit in (wanted.count or {}).items():
+        times = sum(name_fits(name, call.tool) for call in reached)
+        if why := misses(limit, times):
+            wrong.append(f"count: {'calls in all' if name == '*' else name}: {why}{_called(name, reached) if not times else ''}")
+    return context.result(not wrong, measured=[call.tool for call in reached], wanted=wanted, why="\n".join(wrong))
 
 
-def _rules(wanted: CallsExpect) -> Rules:
+def _closed(wanted: CallsExpect) -> bool:
+    """Whether the expectation forbids other calls even though it lists none."""
+    return (wanted.extra or "allow") != "allow" or wanted.order == "exact" or wanted.like is not None
+
+
+def rules(wanted: CallsExpect) -> Rules:
+    """The rules that the keys of `calls` spell out."""
+    args = wanted.args or "partial"
     if wanted.like is not None:
-        return like_rules(wanted.like, wanted.args or "partial")
-    return Rules(wanted.order or "in_order", wanted.args or "partial", wanted.extra or "allow", wanted.missing or "forbid")
+        return like_rules(wanted.like, args)
+    return Rules(wanted.order or "in_order", args, wanted.extra or "allow", wanted.missing or "forbid")
 
 
-def _made(call: Call) -> Made:
-    return Made(call.tool, _args(call), call.effect)
+def _sequence(wanted: CallsExpect, reached: Sequence[Call], run: Run, case: Case) -> Match:
+    made = [Made(call.tool, call.args if call.sent is None else call.sent, _effect(call.tool, run, case)) for call in reached]
+    return match(made, [pattern(ref) for ref in wanted.include or ()], rules(wanted))
 
 
-def _args(call: Call) -> JsonObject:
-    return call.args if call.sent is None else call.sent
-
-
-def _wanted(ref: CallRef) -> Wanted:
+def pattern(ref: CallRef) -> Wanted:
+    """``tool`` or ``{tool: {argument: value}}``."""
     if isinstance(ref, str):
         return Wanted(ref)
-    ((name, args),) = ref.items()
+    (name, args), *_ = ref.items()
     return Wanted(name, args)
 
 
-def _never(key: str, refs: tuple[CallRef, ...] | None, calls: Sequence[Call], what: str) -> Iterator[str]:
-    for ref in refs or ():
-        pattern = _wanted(ref)
-        for number, call in enumerate(calls, start=1):
-            if call_fits(pattern, call.tool, _args(call)):
-                yield f"{key}: call {number}, {call.tool}({show(_args(call))}), {what}, and must not"
+def _effect(tool: str, run: Run, case: Case) -> str | None:
+    contract = run.contracts.get(tool) or case.contracts.get(tool)
+    return None if contract is None else contract.effect
 
 
-def _counts(wanted: CallsExpect, reached: Sequence[Call]) -> Iterator[str]:
-    for name, bounds in (wanted.count or {}).items():
-        number = sum(name_fits(name, c.tool) for c in reached)
-        miss = outside(number, bounds)
-        if miss:
-            yield f"count: {'all tools' if name == '*' else name}: {miss}"
+def _never(refs: Sequence[CallRef], calls: Sequence[Call], key: str, done: str) -> Iterator[str]:
+    """`args` does not soften these: they always look for a call that has at least the named arguments."""
+    for ref in refs:
+        unwanted = pattern(ref)
+        for number, call in enumerate(calls, 1):
+            shapes = [call.args] if call.sent is None else [call.sent] if key == "never" else [call.args, call.sent]
+            hit = next((args for args in shapes if call_fits(unwanted, call.tool, args)), None)
+            if hit is not None:
+                what = unwanted.name if unwanted.args is None else f"{unwanted.name} {show(unwanted.args)}"
+                yield f"{key}: {what} {done}: call {number} is {call.tool} {show(hit)}"
+                break
 
 
-def wanted_json(wanted: CallsExpect) -> JsonObject:
-    """The expectation as YAML writes it."""
-    out: JsonObject = {}
-    for key in ("order", "args", "extra", "missing", "like"):
-        if getattr(wanted, key) is not None:
-            out[key] = getattr(wanted, key)
-    for key in ("include", "never", "never_tried"):
-        if getattr(wanted, key) is not None:
-            out[key] = list(getattr(wanted, key))
-    if wanted.count is not None:
-        out["count"] = {name: bounds_json(bounds) for name, bounds in wanted.count.items()}
-    return out
+def _called(name: str, reached: Sequence[Call]) -> str:
+    names = sorted({call.tool for call in reached})
+    near = did_you_mean(name, names)
+    return f"; called were {', '.join(names[:8]) or 'none'}" + (f"; {near}" if near else "")
+
+
+def _stopped(calls: Sequence[Call], found: Match, include: Sequence[CallRef]) -> Iterator[str]:
+    """A wanted call that was tried and stopped is the likeliest cause of its absence."""
+    missing = [pattern(include[w]) for w in found.missing]
+    stopped = [call for call in calls if not call.reached and any(name_fits(w.name, call.tool) for w in missing)]
+    for call in stopped[:_STOPPED_SHOWN]:
+        reason = f" ({call.reason})" if call.reason else ""
+        yield f"  tried, but it did not reach the tool: {call.tool} {show(call.args)}: {call.decision}{reason}"

@@ -1,39 +1,37 @@
-"""What the run cost; an unknown cost fails, it is never 0."""
+"""What the run cost, in money and tokens."""
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from ...schema import money
-from ...schema.case import Bounds, CostExpect
+from ...schema.case import CostExpect
 from ...schema.run import Run
 from ...schema.values import JsonObject
 from ...schema.verdict import CheckResult
-from .base import CheckContext, bounds_json, outside, result
+from ..bounds import misses
+from ..context import CheckContext
 
 
 def check(wanted: CostExpect, run: Run, context: CheckContext) -> CheckResult:
-    """Dollars and tokens are within their bounds."""
-    wrong: list[str] = []
+    """Passes if what is bounded is known and within its bounds: an unknown cost never passes."""
     measured: JsonObject = {}
-    asked: JsonObject = {}
+    wrong: list[str] = []
     if wanted.usd is not None:
-        measured["usd"], asked["usd"] = money.text(run.cost_usd), bounds_json(wanted.usd)
-        wrong += _usd(wanted.usd, run.cost_usd)
+        measured["usd"] = money.text(run.cost_usd)
+        if run.cost_usd is None:
+            wrong.append(f"usd: the cost of this run is unknown, and unknown never passes{_hint(run)}")
+        elif why := misses(wanted.usd, run.cost_usd):
+            wrong.append(f"usd: {why}")
     if wanted.tokens is not None:
         total = None if run.usage is None else run.usage.input + run.usage.output
-        measured["tokens"], asked["tokens"] = total, bounds_json(wanted.tokens)
-        miss = "the tokens are unknown: no usage was seen" if total is None else outside(total, wanted.tokens)
-        wrong += [f"tokens: {miss}"] if miss else []
-    return result("cost", context, "; ".join(wrong), measured=measured, wanted=asked)
+        measured["tokens"] = total
+        if run.usage is None or total is None:
+            wrong.append("tokens: the usage of this run is unknown, and unknown never passes: a model answer stated none")
+        elif why := misses(wanted.tokens, total):
+            wrong.append(f"tokens: {why} ({run.usage.input} input + {run.usage.output} output)")
+    return context.result(not wrong, measured=measured, wanted=wanted, why="\n".join(wrong))
 
 
-def _usd(wanted: Bounds, cost: Decimal | None) -> list[str]:
-    if cost is None:
-        return ["usd: the cost is unknown (no stated cost, no usage or no price); unknown is not 0"]
-    exact = Bounds(
-        min=None if wanted.min is None else money.usd(wanted.min),  # type: ignore[arg-type]
-        max=None if wanted.max is None else money.usd(wanted.max),  # type: ignore[arg-type]
-    )
-    miss = outside(cost, exact)
-    return [f"usd: {miss}"] if miss else []
+def _hint(run: Run) -> str:
+    if run.usage is None:
+        return ": a model answer states neither cost nor usage, or the model was never seen"
+    return ": the usage is known, but there is no price for the model"

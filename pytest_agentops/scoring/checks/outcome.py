@@ -1,15 +1,19 @@
-"""How the run ended."""
+"""How the run must end."""
 
 from __future__ import annotations
 
 from ...schema.run import Run
 from ...schema.verdict import CheckResult
-from .base import CheckContext, result
+from ..context import CheckContext
 
 
 def check(wanted: str, run: Run, context: CheckContext) -> CheckResult:
-    """The outcome is the wanted one."""
-    wrong = ""
-    if run.outcome != wanted:
-        wrong = f"the run ended as {run.outcome}, not as {wanted}" + (f": {run.stop}" if run.stop else "")
-    return result("outcome", context, wrong, measured=run.outcome, wanted=wanted)
+    """Passes if the run ended as wanted."""
+    passed = run.outcome == wanted
+    return context.result(passed, measured=run.outcome, wanted=wanted, why="" if passed else _why(wanted, run))
+
+
+def _why(wanted: str, run: Run) -> str:
+    why = f"the run ended as {run.outcome}, wanted {wanted}"
+    reason = run.stop or ((run.error or "").strip().splitlines() or [""])[-1]
+    return f"{why}: {reason}" if reason else why

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from ...schema.case import TextExpect
+from ...schema.operators import show
 from ...schema.run import Run
 from ...schema.verdict import CheckResult
-from .base import CheckContext, result
-from .text import as_text, wanted_json, wrong_with
+from ..context import CheckContext
+from ..text import Texts, failures
 
 
 def check(wanted: TextExpect, run: Run, context: CheckContext) -> CheckResult:
-    """The reply holds what it must; a run without a reply has none to check."""
-    if run.output is None:
-        wrong = "the run has no final reply"
-    else:
-        wrong = "\n".join(wrong_with(wanted, [as_text(run.output)], run.output, "the output"))
-    return result("output", context, wrong, measured=run.output, wanted=wanted_json(wanted))
+    """Passes if every key holds for the agent's last reply; a JSON reply is looked at as JSON, and as its canonical text."""
+    wrong = failures(wanted, Texts([] if run.output is None else [run.output], "the output"))
+    measured = run.output if run.output is None or isinstance(run.output, str) else show(run.output, 500)
+    measured = measured if measured is None or len(measured) <= 500 else f"{measured[:497]}..."
+    return context.result(not wrong, measured=measured, wanted=wanted, why="\n".join(wrong))

@@ -1,43 +1,81 @@
-"""Functions of the user's own."""
+"""Functions of the user's own: ``fn(run)`` or ``fn(run, case)``."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...schema.run import Run
 from ...schema.verdict import CheckResult
-from .base import CheckContext, result
+from ..context import CheckContext
 
 
-def check(wanted: str | tuple[str, ...], run: Run, context: CheckContext) -> CheckResult:
-    """Every function passes: None or True does; False, a text or an AssertionError fails; anything else raised is outcome `error`."""
-    refs = (wanted,) if isinstance(wanted, str) else wanted
-    lines = []
-    for ref in refs:
-        try:
-            wrong = _call(context.python[ref], run, context)
-        except AssertionError as error:
-            wrong = str(error) or "an assertion failed"
-        except Exception as error:
-            run.outcome = "error"
-            run.stop = f"the check {ref} raised {type(error).__name__}: {error}"
-            wrong = run.stop
-        if wrong:
-            lines.append(f"{ref}: {wrong}")
-    return result("python", context, "\n".join(lines), measured=None, wanted=list(refs))
+def check(wanted: str | Sequence[str], run: Run, context: CheckContext) -> CheckResult:
+    """None or True passes; False, a text or an AssertionError fails with that text; any other exception is outcome error."""
+    refs = [wanted] if isinstance(wanted, str) else list(wanted)
+    wrong = [f"{ref}: {why}" for ref in refs if (why := _one(context.python.get(ref), run, context))]
+    return context.result(not wrong, wanted=wanted, why="\n".join(wrong))
 
 
-def _call(function: Callable[..., Any], run: Run, context: CheckContext) -> str:
-    given = function(run, context.case) if _takes_case(function) else function(run)
-    if given is None or given is True:
+def _one(function: Callable[..., Any] | None, run: Run, context: CheckContext) -> str:
+    if function is None:
+        return "the function was not loaded"
+    try:
+        answer = function(run, context.case) if _takes_case(function) else function(run)
+    except AssertionError as error:
+        return _assertion(error)
+    except Exception as error:
+        run.outcome = "error"
+        run.stop = f"a check raised {type(error).__name__}: {error}"
+        run.error = "".join(traceback.format_exception(error))
+        return f"raised {type(error).__name__}: {error}\n  {_place(error)}"
+    except BaseException as error:
+        if _is_pytest_fail(error):
+            return str(error) or "pytest.fail"
+        raise
+    return _answer(answer)
+
+
+def _answer(answer: Any) -> str:
+    if answer is None or answer is True:
         return ""
-    if given is False:
-        return "it returned False"
-    return given if isinstance(given, str) else f"it returned {given!r}; None or True pass, False or a text fail"
+    if answer is False:
+        return "returned False"
+    if isinstance(answer, str):
+        return answer or "returned an empty text"
+    if inspect.isawaitable(answer):
+        close = getattr(answer, "close", None)
+        if close is not None:
+            close()
+        return "is async; a check is an ordinary function"
+    return f"returned {answer!r} (a {type(answer).__name__}); a check gives None, True, False or a text"
 
 
 def _takes_case(function: Callable[..., Any]) -> bool:
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return sum(p.kind in kinds and p.default is p.empty for p in inspect.signature(function).parameters.values()) > 1
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    ordered = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return len(ordered) > 1 or any(p.kind is p.VAR_POSITIONAL for p in parameters)
+
+
+def _assertion(error: AssertionError) -> str:
+    """The assertion's text; without one the line of code says what was asserted."""
+    return str(error) or f"the assertion failed\n  {_place(error)}"
+
+
+def _place(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        return ""
+    last = frames[-1]
+    return f"{last.filename.replace(chr(92), '/').rpartition('/')[2]}:{last.lineno}: {last.line or last.name}"
+
+
+def _is_pytest_fail(error: BaseException) -> bool:
+    import pytest
+
+    return isinstance(error, pytest.fail.Exception)

@@ -1,55 +1,64 @@
-"""The state of the world after the run."""
+"""What the toolbox's state must be after the run."""
 
 from __future__ import annotations
 
-from ...schema import paths
-from ...schema.operators import compare
+from collections.abc import Iterator, Mapping
+
+from ...schema import operators, paths
 from ...schema.run import Run
-from ...schema.run import State as RunState
+from ...schema.suggest import did_you_mean
 from ...schema.values import Json, JsonObject
 from ...schema.verdict import CheckResult
-from .base import CheckContext, result
+from ..context import CheckContext
 
 
-def check(wanted: JsonObject, run: Run, context: CheckContext) -> CheckResult:
-    """Each JSON path has its value and the nested mapping fits; an unknown state fails with the reason."""
-    return result("state", context, wrong_with(wanted, run.state), measured=_measured(wanted, run.state), wanted=wanted)
-
-
-def wrong_with(wanted: JsonObject, state: RunState) -> str:
-    """What differs, a line each."""
-    if not state.known:
-        return f"the state after the run is unknown: {state.why}"
-    lines: list[str] = []
-    nested = {}
+def check(wanted: Mapping[str, Json], run: Run, context: CheckContext) -> CheckResult:
+    """Passes if every JSON path is there and every place it names fits; other keys are a nested partial mapping."""
+    if not run.state.known:
+        return context.result(False, wanted=wanted, why=f"the state after the run is not known: {run.state.why}")
+    measured: JsonObject = {}
+    wrong: list[str] = []
+    after = run.state.after
     for key, value in wanted.items():
         if paths.is_path(key):
-            lines += _path(key, value, state.after)
+            wrong += _path(key, value, after, measured)
         else:
-            nested[key] = value
-    lines += [str(d) for d in compare(nested, state.after)] if nested else []
-    return "\n".join(lines)
+            wrong += [_sentence(d) for d in operators.compare({key: value}, after)]
+            measured[key] = after.get(key) if isinstance(after, dict) else None
+    return context.result(not wrong, measured=measured, wanted=wanted, why="\n".join(wrong))
 
 
-def _path(text: str, wanted: Json, after: Json) -> list[str]:
-    found = paths.parse(text).find(after)
+def _path(key: str, wanted: Json, after: Json, measured: JsonObject) -> Iterator[str]:
+    path = paths.parse(key)
+    found = path.find(after)
     if not found:
-        return [] if wanted == {"$absent": True} else [f"{text}: is not there"]
-    return [f"{_place(place, d.place)}: {d.why}" for place, value in found for d in compare(wanted, value)]
+        measured[key] = None
+        if not (isinstance(wanted, dict) and wanted.get("$absent") is True):
+            yield f"{key}: is not there, wanted {operators.show(wanted)}{_nearest(path, after)}"
+        return
+    measured[key] = found[0][1] if len(found) == 1 else [value for _, value in found]
+    for place, value in found:
+        for difference in operators.compare(wanted, value):
+            yield f"{paths.text((*place, *difference.place))}: {difference.why}"
 
 
-def _place(here: paths.Concrete, below: paths.Concrete) -> str:
-    return paths.text((*here, *below))
+def _sentence(difference: operators.Difference) -> str:
+    return f"{difference.path}: {difference.why}"
 
 
-def _measured(wanted: JsonObject, state: RunState) -> Json:
-    if not state.known:
-        return None
-    out: JsonObject = {}
-    for key in wanted:
-        if paths.is_path(key):
-            found = [value for _, value in paths.parse(key).find(state.after)]
-            out[key] = found[0] if len(found) == 1 else found
-        elif isinstance(state.after, dict):
-            out[key] = state.after.get(key)
-    return out
+def _nearest(path: paths.Path, after: Json) -> str:
+    """The last part of the path that is there, and what stands below it."""
+    for length in range(len(path.steps) - 1, -1, -1):
+        above = paths.Path("", path.steps[:length]).find(after)
+        if not above:
+            continue
+        place, value = above[0]
+        step = path.steps[length]
+        if isinstance(value, dict):
+            near = did_you_mean(step, value) if isinstance(step, str) else ""
+            keys = ", ".join(sorted(value)[:8]) + (", ..." if len(value) > 8 else "")
+            return f"; {paths.text(place)} has the keys {keys or '(none)'}" + (f"; {near}" if near else "")
+        if isinstance(value, list):
+            return f"; {paths.text(place)} is a list of {len(value)}"
+        return f"; {paths.text(place)} is {operators.show(value)}"
+    return ""

@@ -1,14 +1,15 @@
-"""How many steps the run took: model answers, or tool calls where there was no model."""
+"""How many model answers the run took."""
 
 from __future__ import annotations
 
-from ...schema.case import CountBounds
 from ...schema.run import Run
 from ...schema.verdict import CheckResult
-from .base import CheckContext, bounds_json, outside, result
+from ..bounds import Limit, misses
+from ..context import CheckContext
 
 
-def check(wanted: int | CountBounds, run: Run, context: CheckContext) -> CheckResult:
-    """The number of steps is within the bounds; a bare number means exactly that."""
-    wrong = outside(run.steps, wanted)
-    return result("steps", context, f"steps: {wrong}" if wrong else "", measured=run.steps, wanted=bounds_json(wanted))
+def check(wanted: Limit, run: Run, context: CheckContext) -> CheckResult:
+    """Passes if the number of steps is as wanted; without a model each tool call is a step."""
+    why = misses(wanted, run.steps)
+    kind = "model answers" if run.model_steps else "tool calls, no model answered"
+    return context.result(not why, measured=run.steps, wanted=wanted, why=f"steps: {why} ({kind})" if why else "")

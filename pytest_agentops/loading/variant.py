@@ -1,0 +1,106 @@
+"""What a suite file becomes: variants, small until they run, since ten thousand of them may wait in one session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..schema.case import Case, CaseFields, ContractSpec, Ref
+from ..schema.values import JsonObject, loads
+from .build import build
+from .merge import merged, with_point
+from .rules import is_prompt_file
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteHead:
+    """What all variants of a file share."""
+
+    name: str
+    file: str
+    base_dir: str
+    contracts: JsonObject = field(repr=False)
+    checks: frozenset[str]
+    """Keys under `expect` that belong to checks from outside."""
+    defaults: JsonObject = field(default_factory=dict, repr=False)
+    """What every case starts from: the fields of the file's top level, and `defaults`."""
+    lines: dict[str, int] = field(default_factory=dict, repr=False)
+    """``expect.*`` -> line, in `defaults`."""
+    prompts: dict[str, str] = field(default_factory=dict, repr=False)
+    """The texts of prompt files, as they were when the suite was loaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One variant of a case, ready to be collected; `case()` gives the whole of it."""
+
+    head: SuiteHead = field(repr=False)
+    id: str
+    variant: str | None
+    line: int
+    tags: tuple[str, ...]
+    fixtures: tuple[str, ...]
+    skip: str | None
+    xfail: str | None
+    trials: int
+    agent: Ref | None
+    tools: Ref | tuple[Ref, ...] | None
+    python: tuple[str, ...]
+    payload: str = field(repr=False)
+    """JSON text: `own` fields of the case, the matrix' `point`, and the `lines` of its `expect` keys. Defaults are in the head."""
+
+    @property
+    def suite(self) -> str:
+        return self.head.name
+
+    @property
+    def file(self) -> str:
+        return self.head.file
+
+    @property
+    def name(self) -> str:
+        """``case`` or ``case~variant``: what pytest calls it, and the cassette's folder."""
+        return self.id if self.variant is None else f"{self.id}~{self.variant}"
+
+    @property
+    def key(self) -> str:
+        """Equal for variants that are made of the same code."""
+        return repr((self.agent, self.tools, self.python))
+
+    def case(self) -> Case:
+        """The case as the runner and the checks read it."""
+        kept = loads(self.payload)
+        fields = with_point(merged(self.head.defaults, kept["own"]), kept["point"])
+        prompt = fields.get("prompt")
+        if prompt in self.head.prompts and is_prompt_file(prompt):
+            fields["prompt"] = self.head.prompts[prompt]
+        more = {}
+        if self.head.checks and fields.get("expect"):
+            fields["expect"] = dict(fields["expect"])  # what it shares with the head is not changed
+            more = {key: fields["expect"].pop(key) for key in sorted(self.head.checks & fields["expect"].keys())}
+        return Case(
+            id=self.id,
+            suite=self.head.name,
+            variant=self.variant,
+            file=self.head.file,
+            line=self.line,
+            fields=build(CaseFields, fields),
+            contracts={name: build(ContractSpec, spec) for name, spec in self.head.contracts.items()},
+            lines={**self.head.lines, **kept["lines"]},
+            more_checks=more,
+            base_dir=self.head.base_dir,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedSuite:
+    """A suite file that is right."""
+
+    name: str
+    file: str
+    """Relative to the rootdir, with forward slashes."""
+    path: Path
+    description: str | None
+    variants: list[Variant] = field(repr=False)
+    digest: str
+    """Of the file's text."""

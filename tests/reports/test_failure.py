@@ -1,0 +1,146 @@
+"""The failure text, whole."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from pytest_agentops.reports.failure import explain
+from pytest_agentops.schema.call import Call
+from pytest_agentops.schema.case import Case, CaseFields
+from pytest_agentops.schema.run import Problem, Run, Usage
+from pytest_agentops.schema.verdict import CheckResult, Verdict
+
+CASE = Case(id="small", suite="refunds", variant="m1", file="cases/refunds/refunds.yaml", line=12, fields=CaseFields(task="x"))
+RERUN = "pytest --agent-evals cases/refunds/refunds.yaml::small~m1"
+MISS = """CassetteMiss [changed-args] refunds/small~m1, trial 1, step 3: payments.refund
+  called    payments.refund(amount=93.5)
+
+  fix       agent is wrong      -> fix the agent or prompt; the cassette is right"""
+CALLS = CheckResult(
+    name="calls",
+    passed=False,
+    wanted=["orders.get", {"payments.refund": {"amount_usd": 30}}],
+    measured=["orders.get"],
+    why="missing: payments.refund(amount_usd=30)\nextra: email.send()",
+    where="cases/refunds/refunds.yaml:21",
+)
+RUN = Run(
+    checks=[CheckResult(name="cost", passed=True), CALLS],
+    cost_usd=Decimal("0.0120"),
+    usage=Usage(input=10, output=3),
+    model_steps=2,
+    calls=[Call(tool="orders.get", args={})],
+)
+
+
+def one(run: Run) -> str:
+    return explain(CASE, [run], Verdict(passed=False, trials=1, successes=0, wanted="1 of 1 trials"), rerun=RERUN)
+
+
+def test_a_check() -> None:
+    assert one(RUN) == (
+        "check calls failed\n"
+        "refunds/small~m1   cases/refunds/refunds.yaml:12\n"
+        "\n"
+        "replay: completed after 2 steps and 1 tool call, $0.012, 10+3 tokens\n"
+        "\n"
+        "  check calls failed   cases/refunds/refunds.yaml:21\n"
+        '    wanted    ["orders.get", {"payments.refund": {"amount_usd": 30}}]\n'
+        '    measured  ["orders.get"]\n'
+        "    why       missing: payments.refund(amount_usd=30)\n"
+        "              extra: email.send()\n"
+        "\n"
+        "run it again: pytest --agent-evals cases/refunds/refunds.yaml::small~m1"
+    )
+
+
+def test_a_miss_is_shown_whole_after_the_checks() -> None:
+    run = Run(
+        outcome="error",
+        stop="the recording had no answer (changed-args)",
+        checks=[CheckResult(name="outcome", passed=False, wanted="completed", measured="error")],
+        problems=[Problem(kind="miss", text=MISS), Problem(kind="unused_warning", text="1 recorded read was not played")],
+        error="Traceback (most recent call last):\n  ...\nCassetteMiss",
+        stale=["the schema of payments.refund changed"],
+        labels=["racy"],
+        cassette="cassettes/refunds/small~m1",
+        events=".agentops/runs/refunds/small~m1.jsonl",
+    )
+    assert one(run) == (
+        "outcome error, a call that the recording cannot answer\n"
+        "refunds/small~m1   cases/refunds/refunds.yaml:12\n"
+        "\n"
+        "replay: error after 0 steps and 0 tool calls, cost unknown, tokens unknown, racy\n"
+        "  stopped:  the recording had no answer (changed-args)\n"
+        "\n"
+        "  check outcome failed\n"
+        "    wanted    completed\n"
+        "    measured  error\n"
+        "\n"
+        "  CassetteMiss [changed-args] refunds/small~m1, trial 1, step 3: payments.refund\n"
+        "    called    payments.refund(amount=93.5)\n"
+        "\n"
+        "    fix       agent is wrong      -> fix the agent or prompt; the cassette is right\n"
+        "\n"
+        "  warning:\n"
+        "    1 recorded read was not played\n"
+        "\n"
+        "  the agent's traceback:\n"
+        "    Traceback (most recent call last):\n"
+        "      ...\n"
+        "    CassetteMiss\n"
+        "\n"
+        "  changed since the recording:\n"
+        "    the schema of payments.refund changed\n"
+        "\n"
+        "  recording: cassettes/refunds/small~m1\n"
+        "  events:    .agentops/runs/refunds/small~m1.jsonl\n"
+        "\n"
+        "run it again: pytest --agent-evals cases/refunds/refunds.yaml::small~m1"
+    )
+
+
+def test_trials_that_failed_alike_are_shown_once() -> None:
+    runs = [RUN, replace(RUN, trial=2, events="e2"), replace(RUN, trial=3, success=True), replace(RUN, trial=4, checks=[])]
+    verdict = Verdict(passed=False, trials=4, successes=1, wanted="4 of 4 trials")
+    lines = explain(CASE, runs, verdict, rerun=RERUN).splitlines()
+    assert lines[0] == "1 of 4 trials passed, wanted 4 of 4 trials: check calls failed"
+    heads = [line for line in lines if line.startswith("trial")]
+    facts = "replay: completed after 2 steps and 1 tool call, $0.012, 10+3 tokens"
+    assert heads == [f"trials 1, 2 of 4: {facts}", f"trial 4 of 4: {facts}"]
+
+
+def test_a_verdict_without_a_reason_in_the_runs() -> None:
+    verdict = Verdict(passed=False, trials=0, successes=0, wanted="1 of 1 trials", why="no trial ran")
+    assert explain(CASE, [], verdict, rerun="r").splitlines() == [
+        "no trial ran",
+        "refunds/small~m1   cases/refunds/refunds.yaml:12",
+        "",
+        "  no trial ran",
+        "",
+        "run it again: r",
+    ]
+
+
+def test_findings_are_told() -> None:
+    text = one(replace(RUN, calls=[Call(tool="t", args={}, findings=["schema_invalid: $.a: not a number"])]))
+    assert "  did not fit, but was let through:\n    t: schema_invalid: $.a: not a number\n" in text
+
+
+def test_long_values_and_tracebacks_are_cut() -> None:
+    check = CheckResult(name="output", passed=False, wanted={"contains": ["x" * 1000]}, measured="a\nb")
+    run = replace(RUN, checks=[check], error="\n".join(f"line {i}" for i in range(200)))
+    text = one(run)
+    assert "… (1018 characters)" in text
+    assert '    measured  "a\\nb"\n' in text
+    assert "line 0\n    ... 170 lines\n    line 171\n" in text
+    assert text.count("\n") < 50
+
+
+@pytest.mark.parametrize("value", [None, "", 0, [], {}, False])
+def test_every_value_is_shown(value: object) -> None:
+    check = CheckResult(name="steps", passed=False, wanted=3, measured=value)
+    assert "    measured  " in one(replace(RUN, checks=[check]))
