@@ -82,6 +82,7 @@ def plugin_import_ms() -> float:
     """The sum of every module's own time that importing the plugin adds once pytest is there."""
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-c", "import pytest, sys; sys.stderr.write('###'); import pytest_agentops.plugin"],
+        env=gen.environment(),
         capture_output=True,
         text=True,
         check=True,

@@ -168,5 +168,7 @@ def _record(project: Path) -> None:
 
 
 def environment() -> dict[str, str]:
-    """The environment of everything that is measured: no plugin but those that are named with -p."""
-    return {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
+    """The environment of everything that is measured: no plugin but those that are named with -p, and an ordinary interpreter."""
+    odd = {"PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "PYTHONDEVMODE", "PYTHONASYNCIODEBUG", "PYTHONMALLOC", "PYTHONHASHSEED"}
+    kept = {name: value for name, value in os.environ.items() if name not in odd}
+    return {**kept, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}

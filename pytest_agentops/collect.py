@@ -30,6 +30,14 @@ class Suites:
         self.registry = registry
         self._names: dict[str, Path] = {}
         self._tags: set[str] = set()
+        self._parts: dict[tuple[Path, str], Parts] = {}
+
+    def parts(self, variant: Variant, base: Path) -> Parts:
+        """The code of a variant; loaded once for all that name the same from the same folder. Raises `LoadError`."""
+        key = (base, variant.key)
+        if key not in self._parts:
+            self._parts[key] = _parts(variant, base, self.registry)
+        return self._parts[key]
 
     def register_tags(self, suite: LoadedSuite, config: pytest.Config) -> None:
         """Tags are marks: known to pytest before the first use, also under --strict-markers."""
@@ -90,7 +98,7 @@ def _all_parts(suite: LoadedSuite, suites: Suites) -> dict[str, Parts]:
         if variant.key in known:
             continue
         try:
-            known[variant.key] = _parts(variant, base, suites)
+            known[variant.key] = suites.parts(variant, base)
         except LoadError as error:
             if str(error) not in seen:
                 seen.add(str(error))
@@ -100,7 +108,7 @@ def _all_parts(suite: LoadedSuite, suites: Suites) -> dict[str, Parts]:
     return known
 
 
-def _parts(variant: Variant, base: Path, suites: Suites) -> Parts:
+def _parts(variant: Variant, base: Path, registry: Registry) -> Parts:
     from . import code
 
     if variant.agent is None:
@@ -108,7 +116,7 @@ def _parts(variant: Variant, base: Path, suites: Suites) -> Parts:
             "no agent: say `agent:` for the suite or the case", hint="./agent.py:my_agent, module:attr, a fixture or a built-in"
         )
     with offline():  # imports may not reach out in any mode: what connects at import cannot be replayed
-        agent, built_in = agent_part(variant.agent, base, suites.registry)
+        agent, built_in = agent_part(variant.agent, base, registry)
         tools = tool_parts(variant.tools, base)
         python = {ref: code.load(ref, base) for ref in variant.python}
     for ref, function in python.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from .protocol import run_case, run_trials
 from .registry import Registry
 from .runner.network import network_guard
 from .schema.case import Case
-from .schema.values import JsonObject, dumps
+from .schema.values import JsonObject
 from .settings import Settings, settings_of
 
 YAML = (".yaml", ".yml")
@@ -56,6 +57,8 @@ class Evals:
         self.config = config
         self.settings = settings
         self.collected = 0
+        # properties cost memory with every report: made only where somebody reads them (workers do not know: they make them)
+        self._junit = bool(config.getoption("xmlpath", None)) or hasattr(config, "workerinput")
         self._named = {_path_of(arg, config) for arg in config.args}
 
     # ---- collecting
@@ -63,8 +66,8 @@ class Evals:
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
         if file_path.suffix not in YAML:
             return None
-        path = file_path.resolve()
-        if path not in self._named and (not self.settings.in_case_folder(path) or self.settings.ignores(path)):
+        path = os.path.normpath(file_path)
+        if path not in self._named and not self.settings.reads(path):
             return None
         return CaseFile.from_parent(parent, path=file_path)
 
@@ -103,11 +106,11 @@ class Evals:
         if isinstance(item, CaseItem):
             report = outcome.get_result()
             if report.when == "call" or report.outcome != "passed":
-                report.agentops = dumps(case_json(item))
-                if report.when == "call":
+                report.agentops = case = case_json(item)
+                if report.when == "call" and self._junit:
                     from .reports.junit import properties
 
-                    report.user_properties.extend(properties({**case_json(item), "status": None}))
+                    report.user_properties.extend(properties({**case, "status": None}))
 
     @pytest.fixture
     def agent_case(self, request: pytest.FixtureRequest) -> Case | None:
@@ -130,5 +133,5 @@ def case_json(item: CaseItem) -> JsonObject:
     }
 
 
-def _path_of(arg: str, config: pytest.Config) -> Path:
-    return (config.invocation_params.dir / arg.partition("::")[0]).resolve()
+def _path_of(arg: str, config: pytest.Config) -> str:
+    return os.path.normpath(config.invocation_params.dir / arg.partition("::")[0])

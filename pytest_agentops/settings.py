@@ -48,8 +48,10 @@ class Settings:
         relative = os.path.relpath(path, self.rootdir).replace(os.sep, "/")
         return any(fnmatch(relative, glob) or fnmatch(path.name, glob) for glob in self.ignore)
 
-    def in_case_folder(self, path: Path) -> bool:
-        return any(path.is_relative_to(folder) for folder in self.case_folders)
+    def reads(self, path: str) -> bool:
+        """Whether a YAML file is read without being named: it lies in a case folder and is not ignored."""
+        inside = any(path.startswith(f"{folder}{os.sep}") for folder in self.case_folders)
+        return inside and not (self.ignore and self.ignores(Path(path)))
 
 
 SETTINGS = pytest.StashKey[Settings]()
@@ -83,7 +85,7 @@ def _read(config: pytest.Config) -> Settings:
         mode=mode,
         record=record,
         cassettes=root / (_value(config, "--agent-cassettes") or "cassettes"),
-        case_folders=tuple((root / folder).resolve() for folder in config.getini("agentops_cases")),
+        case_folders=tuple(Path(os.path.normpath(root / folder)) for folder in config.getini("agentops_cases")),
         ignore=tuple(config.getini("agentops_ignore")),
         trials=_trials(_value(config, "--agent-trials")),
         reports=tuple(_report(r, root) for r in [*config.getini("agentops_report"), *config.getoption("agent_report")]),

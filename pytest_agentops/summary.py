@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from .reports.results import Results
-from .schema.values import JsonObject, dumps, loads
+from .schema.values import JsonObject, dumps
 from .schema.verdict import Status
 from .scoring.metrics import Tally
 from .settings import Settings
@@ -53,9 +53,9 @@ class Summary:
         self.collected = max(self.collected, getattr(node, "workeroutput", {}).get("agentops_collected", 0))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        text = getattr(report, "agentops", None)
-        if text is not None:
-            self._hear(report, loads(text))
+        case = getattr(report, "agentops", None)
+        if case is not None:
+            self._hear(report, case)
             report.agentops = None  # type: ignore[attr-defined]  # pytest keeps every report to the end
         if report.when == "teardown" and report.nodeid in self.open:
             self._close(self.open.pop(report.nodeid))

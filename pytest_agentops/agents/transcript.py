@@ -6,6 +6,7 @@ happened, not against what an assistant would have done instead.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,25 +41,33 @@ def load(folder: Path) -> Transcript:
     from ..schema.document import read
 
     path = folder / FILE
+    name = _shown(path)
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise MissingCassette("there is no transcript to play", path=str(path), cure=CURE) from None
+        raise MissingCassette("there is no transcript to play", path=name, cure=CURE) from None
     except (OSError, UnicodeDecodeError) as problem:
-        raise CassetteError(f"the transcript cannot be read: {problem}", path=str(path), cure=CURE) from None
+        raise CassetteError(f"the transcript cannot be read: {problem}", path=name, cure=CURE) from None
     if is_cut_off(text):
         last = text.count("\n") + 1
-        raise CassetteError("the transcript is cut off: its last line is not ...", path=str(path), line=last, cure=CURE)
+        raise CassetteError("the transcript is cut off: its last line is not ...", path=name, line=last, cure=CURE)
     try:
-        document = read(text, file=str(path))
+        document = read(text, file=name)
     except CaseFileError as problem:
         first = problem.mistakes[0]
-        raise CassetteError(f"the transcript is no YAML: {first.found}", path=str(path), line=first.line, cure=CURE) from None
+        raise CassetteError(f"the transcript is no YAML: {first.found}", path=name, line=first.line, cure=CURE) from None
     try:
         return from_json(document.value)
     except NotATranscript as problem:
         line, _ = document.position(problem.path)
-        raise CassetteError(f"the transcript is out of shape: {problem}", path=str(path), line=line, cure=CURE) from None
+        raise CassetteError(f"the transcript is out of shape: {problem}", path=name, line=line, cure=CURE) from None
+
+
+def _shown(path: Path) -> str:
+    try:
+        return os.path.relpath(path).replace(os.sep, "/")
+    except ValueError:  # another drive
+        return path.as_posix()
 
 
 def play(recorded: Transcript, task: Task, tools: Toolbox) -> str | None:

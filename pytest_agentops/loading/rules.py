@@ -31,7 +31,7 @@ _HOST_PORT = re.compile(r"[^\s:]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}")
 
 
 def check(case: JsonObject, base: Path, say: Say, *, whole: bool = True) -> None:
-    """Note what is wrong with one merged case; `whole` says that nothing was taken out of it, so that what is missing was forgotten."""
+    """Note what is wrong with one merged case; `whole` says that nothing was taken out of it: what is missing was forgotten."""
     lacks = say if whole else _silent
     if whole and case.get("task") is None and case.get("turns") is None and case.get("agent") != "transcript":
         say((), "a case needs `task` or `turns`")
@@ -82,7 +82,7 @@ def check_contract(spec: JsonObject, say: Say) -> None:
 
 
 def _answer(answer: JsonObject, here: tuple[str | int, ...], say: Say) -> None:
-    given = [key for key in ("result", "error") if key == "result" and key in answer or answer.get(key) is not None]
+    given = [key for key in ("result", "error") if (key == "result" and key in answer) or answer.get(key) is not None]
     if len(given) != 1:
         found = "both `result` and `error`" if given else "neither `result` nor `error`"
         say(here, found, "an answer has one of them")
@@ -92,7 +92,7 @@ def _answer(answer: JsonObject, here: tuple[str | int, ...], say: Say) -> None:
 
 def _code(case: JsonObject, say: Say) -> None:
     tools = case.get("tools")
-    refs = [(("agent",), case.get("agent"))]
+    refs: list[tuple[tuple[str | int, ...], Json]] = [(("agent",), case.get("agent"))]
     refs += [(("tools", i), ref) for i, ref in enumerate(tools)] if isinstance(tools, list) else [(("tools",), tools)]
     for place, ref in refs:
         if isinstance(ref, dict) and len(ref) != 1:
@@ -101,7 +101,7 @@ def _code(case: JsonObject, say: Say) -> None:
                 f"{place[0]}: {len(ref)} names: {', '.join(ref) or 'none'}",
                 "expected one registered name with its options",
             )
-        elif isinstance(ref, str) and (not ref or ref.endswith(":") or ref.startswith(("./", "../", "/")) and ":" not in ref):
+        elif isinstance(ref, str) and (not ref or ref.endswith(":") or (ref.startswith(("./", "../", "/")) and ":" not in ref)):
             say(place, f"{place[0]}: {ref!r} names no code", "expected ./file.py:attribute")
     for index, name in enumerate(case.get("fixtures") or ()):
         if not name.isidentifier():

@@ -1,7 +1,7 @@
 """The JSON Schema of suite files: made from the dataclasses of `schema.case`, shipped beside this module, printed for editors.
 
-Making it takes pydantic and a fifth of a second, so it is made when the format changes (``python -m pytest_agentops.loading.schema_file``)
-and only read when a suite is loaded.
+Making it takes pydantic and a fifth of a second, so it is made when the format changes
+(``python -m pytest_agentops.loading.schema_file``) and only read when a suite is loaded.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import copy
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..errors import Mistake
 from ..schema.case import CaseFields
@@ -92,6 +93,7 @@ def _remove(value: JsonObject, place: Concrete) -> None:
     if last is None:
         return
     node: Json = value
+    step: Any
     for step in place[:last]:
         if not (isinstance(node, list) or (isinstance(node, dict) and step in node)):
             return

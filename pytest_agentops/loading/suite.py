@@ -213,9 +213,9 @@ class _Loader:
             if place[: len(keys)] == keys:
                 matrix = (case.get("matrix") or {}) if axis in (case.get("matrix") or {}) else (defaults or {}).get("matrix", {})
                 at = next((i for i, v in enumerate(matrix[axis]) if point_value(v) == value), 0)
-                start = ("cases", index) if matrix is case.get("matrix") else ("defaults",)
-                return (*start, "matrix", axis, at)
-        roots = ((("cases", index), case), (("defaults",), defaults), ((), raw))
+                owner = ("cases", index) if matrix is case.get("matrix") else ("defaults",)
+                return (*owner, "matrix", axis, at)
+        roots: tuple[tuple[tuple[str | int, ...], Json], ...] = ((("cases", index), case), (("defaults",), defaults), ((), raw))
         if place[:1] == ("tags",):  # tags add up, so a place in the merged list is none in the file
             for start, node in roots[:2]:
                 if place[1:] and place[1] in ((node or {}).get("tags") or ()):
@@ -229,12 +229,10 @@ class _Loader:
 def _depth(node: Json, place: tuple[str | int, ...]) -> int:
     """How many steps of `place` are there."""
     for depth, step in enumerate(place):
-        if isinstance(node, dict) and step in node:
-            node = node[step]
-        elif isinstance(node, list) and isinstance(step, int) and step < len(node):
-            node = node[step]
-        else:
+        inside = step in node if isinstance(node, dict) else isinstance(node, list) and step in range(len(node))
+        if not inside:
             return depth
+        node = node[step]
     return len(place)
 
 

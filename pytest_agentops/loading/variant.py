@@ -47,7 +47,7 @@ class Variant:
     tools: Ref | tuple[Ref, ...] | None
     python: tuple[str, ...]
     payload: str = field(repr=False)
-    """JSON text: `own` fields of the case, the matrix' `point`, and the `lines` of its `expect` keys. Defaults are in the head."""
+    """JSON text: `own` fields, the `point` of the matrix, the `lines` of the `expect` keys. Defaults are in the head."""
 
     @property
     def suite(self) -> str:

@@ -16,6 +16,7 @@ from ..schema.verdict import CheckResult, Verdict
 VALUE_CHARS = 300
 TRACE_LINES = 30
 INDENT = "  "
+_FILE_ERRORS = ("pytest_agentops.errors.MissingCassette:", "pytest_agentops.errors.CassetteError:")
 
 
 def explain(case: Case, runs: Sequence[Run], verdict: Verdict, *, rerun: str) -> str:
@@ -112,7 +113,7 @@ def _body(run: Run) -> list[str]:
             lines += ["", *_check(check)]
     for problem in run.problems:
         lines += ["", *_problem(problem)]
-    if run.error:
+    if run.error and not _ours(run.error):
         lines += ["", f"{INDENT}the agent's traceback:", *_indented(_cut_lines(run.error), 2)]
     if run.stale:
         lines += ["", f"{INDENT}changed since the recording:", *(f"{INDENT * 2}{sentence}" for sentence in run.stale)]
@@ -120,6 +121,11 @@ def _body(run: Run) -> list[str]:
     if findings:
         lines += ["", f"{INDENT}did not fit, but was let through:", *(f"{INDENT * 2}{finding}" for finding in findings)]
     return lines
+
+
+def _ours(trace: str) -> bool:
+    """Whether a damaged or missing file of ours ended the run: `stopped` has named it, our own frames say nothing more."""
+    return any(line.startswith(_FILE_ERRORS) for line in trace.split("\n"))
 
 
 def _check(check: CheckResult) -> Iterator[str]:

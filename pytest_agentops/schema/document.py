@@ -1,7 +1,7 @@
 """Strict YAML: JSON's values in YAML's clothes. The only module that imports yaml.
 
-Only ``null``, ``true``, ``false`` and JSON numbers mean something when they stand plain; ``NO``, ``yes``, dates, ``0123``, ``1_000`` and
-``.inf`` are texts. Duplicate keys, anchors, aliases, tags, directives and a second document are mistakes.
+Only ``null``, ``true``, ``false`` and JSON numbers mean something when they stand plain; ``NO``, ``yes``, dates, ``0123``,
+``1_000`` and ``.inf`` are texts. Duplicate keys, anchors, aliases, tags, directives and a second document are mistakes.
 
 Values are built from parser events and not from yaml's node graph, which costs more than linear time on large files.
 """
@@ -27,7 +27,7 @@ _WORDS: dict[str, Json] = {"null": None, "true": True, "false": False, "": None}
 _MAX_DIGITS = 1000
 """More digits, or an exponent beyond it, is a mistake: 1e999999999 would fill the memory as soon as somebody compares it."""
 _KEPT_LEVELS = 4
-"""Places are kept for the levels down to ``cases[0].expect.calls``; deeper ones cost memory and are looked up in a second pass."""
+"""Places are kept for the levels down to ``cases[0].expect.calls``; deeper ones cost memory and are found in a second pass."""
 _COLUMNS = 1 << 20
 """Places are kept as line * _COLUMNS + column, one int each."""
 
@@ -75,7 +75,7 @@ class Document:
         return self._all.get(trail, (self.root, self.root))
 
     def lines(self, path: Sequence[PathItem]) -> dict[str, int]:
-        """key -> its line (from 1), for the mapping at `path`; empty if there is none."""
+        """Key to its line (from 1), for the mapping at `path`; empty if there is none."""
         node = self.value
         for item in path:
             if _index(node, item) is None:
@@ -108,14 +108,14 @@ def _unpack(place: int) -> tuple[int, int]:
 
 
 def write(value: Json) -> str:
-    """YAML that `read` gives back as `value`: block style, key order kept, ``|`` for texts of many lines, no aliases, no folding."""
+    """YAML that `read` gives back as `value`: block style, key order kept, ``|`` for many lines, no aliases, no folding."""
     from . import yaml_text
 
     return yaml_text.write(value)
 
 
 def read(text: str, *, file: str) -> Document:
-    """The value of one strict YAML document; raises `CaseFileError` with every mistake that the parser got to. Empty gives None."""
+    """The value of one strict YAML document (None if empty); raises `CaseFileError` with every mistake the parser got to."""
     with no_gc():
         reader = _Reader(file, text.removeprefix("\ufeff"))
         document = reader.run()
@@ -310,7 +310,7 @@ def _line_of(mapping: dict[str, Json], places: list[int], key: str) -> int:
 
 
 def _all_places(text: str) -> dict[tuple[PathItem, ...], tuple[int, int]]:
-    """path -> the places of its key (or list item) and of its value; the text is known to parse."""
+    """Path to the places of its key (or list item) and of its value; the text is known to parse."""
     reader = _Reader("", text)
     places: dict[tuple[PathItem, ...], tuple[int, int]] = {}
 

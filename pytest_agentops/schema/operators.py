@@ -112,9 +112,15 @@ def _mapping(wanted: Mapping[str, Json], found: Mapping[str, Json], here: Concre
 
 def _got(wanted: Json, found: Json) -> str:
     """What was found, with its type where the two would read alike (``"30"`` and 30, true and 1)."""
-    text = show(found)
     alike = str(wanted).lower() == str(found).lower() or (isinstance(wanted, bool) != isinstance(found, bool))
-    return f"{text} (a {type_name(found)})" if alike and type_name(wanted) != type_name(found) else text
+    return _typed(found) if alike and type_name(wanted) != type_name(found) else show(found)
+
+
+def _typed(found: Json) -> str:
+    name = type_name(found)
+    if found is None:
+        return "null"
+    return f"{show(found)} ({'an' if name[0] in 'aeiou' else 'a'} {name})"
 
 
 def _absent(wanted: Json) -> bool:
@@ -141,7 +147,7 @@ def _ordered(sign: str, holds: Callable[[Any, Any], bool]) -> Callable[[Json, Js
             ok = holds(found, operand)
         else:
             kind = "number" if _number(operand) else "text"
-            return f"wanted a {kind} {sign} {show(operand)}, got {show(found)} (a {type_name(found)})"
+            return f"wanted a {kind} {sign} {show(operand)}, got {_typed(found)}"
         return None if ok else f"wanted {sign} {show(operand)}, got {show(found)}"
 
     return check
@@ -158,13 +164,13 @@ def _contains(operand: Json, found: Json) -> str | None:
     elif isinstance(found, (list, tuple)):
         lacking = [w for w in wanted if not any(fits(w, item) for item in found)]
     else:
-        return f"wanted something that contains {show(operand)}, got {show(found)} (a {type_name(found)})"
+        return f"wanted something that contains {show(operand)}, got {_typed(found)}"
     return f"wanted to contain {', '.join(show(w) for w in lacking)}, got {show(found)}" if lacking else None
 
 
 def _matches(operand: Json, found: Json) -> str | None:
     if not isinstance(found, str):
-        return f"wanted a text that matches {operand!r}, got {show(found)} (a {type_name(found)})"
+        return f"wanted a text that matches {operand!r}, got {_typed(found)}"
     return None if re.search(operand, found) else f"wanted a match of {operand!r}, got {show(found)}"
 
 
@@ -175,7 +181,7 @@ def _approx(operand: Json, found: Json) -> str | None:
     rel = decimal(spec["rel"]) if "rel" in spec else Decimal(0) if "abs" in spec else _REL
     margin = max(abs(value) * rel, decimal(spec["abs"]) if "abs" in spec else _ABS)
     if not _number(found):
-        return f"wanted a number near {show(spec['value'])}, got {show(found)} (a {type_name(found)})"
+        return f"wanted a number near {show(spec['value'])}, got {_typed(found)}"
     off = abs(decimal(found) - value)
     return None if off <= margin else f"wanted {show(spec['value'])} ± {margin:.6g}, got {show(found)}"
 
@@ -192,12 +198,12 @@ def _type(operand: Json, found: Json) -> str | None:
     names = [operand] if isinstance(operand, str) else operand
     if any(_TYPES[name](found) for name in names):
         return None
-    return f"wanted the type {' or '.join(names)}, got {show(found)} (a {type_name(found)})"
+    return f"wanted the type {' or '.join(names)}, got {_typed(found)}"
 
 
 def _len(operand: Json, found: Json) -> str | None:
     if not isinstance(found, (str, list, tuple, Mapping)):
-        return f"wanted something with a length, got {show(found)} (a {type_name(found)})"
+        return f"wanted something with a length, got {_typed(found)}"
     if isinstance(operand, Mapping) and not is_operators(operand):
         low, high = operand.get("min"), operand.get("max")
         ok = (low is None or len(found) >= low) and (high is None or len(found) <= high)

@@ -43,7 +43,7 @@ def write(value: Json) -> str:
 
 def _block(value: Json, indent: int, lines: list[str], path: str) -> None:
     """Appends the lines of a mapping or list that is not empty."""
-    if len(path) > 20 * _MAX_DEPTH and path.count(".") + path.count("[") > _MAX_DEPTH or indent > 2 * _MAX_DEPTH:
+    if (len(path) > 20 * _MAX_DEPTH and path.count(".") + path.count("[") > _MAX_DEPTH) or indent > 2 * _MAX_DEPTH:
         raise NotJson(path[:80] + "...", type(value).__name__, f"nested deeper than {_MAX_DEPTH} levels")
     pad = " " * indent
     if isinstance(value, dict):
@@ -147,7 +147,7 @@ def _is_plain(text: str, *, flow: bool) -> bool:
     if flow and _FLOW_SPECIAL.search(text):
         return False
     return not _WORD.fullmatch(text) and (
-        not _NUMBER_LIKE.fullmatch(text) or (not flow or ":" not in text) and bool(_DATE.fullmatch(text))
+        not _NUMBER_LIKE.fullmatch(text) or ((not flow or ":" not in text) and bool(_DATE.fullmatch(text)))
     )
 
 

@@ -101,9 +101,11 @@ def test_it_takes_no_options() -> None:
         transcript(temperature=0)
 
 
-def test_a_missing_file_names_the_import(tmp_path: Path) -> None:
-    with pytest.raises(MissingCassette, match="pytest-agentops import"):
-        load(tmp_path)
+def test_a_missing_file_names_the_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(MissingCassette, match="pytest-agentops import") as error:
+        load(tmp_path / "cassettes" / "a")
+    assert str(error.value).startswith("cassettes/a/transcript.yaml: there is no transcript to play")
 
 
 GOOD = transcript_text(document.write(FULL.as_json()))

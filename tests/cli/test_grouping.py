@@ -64,10 +64,13 @@ likely = st.fixed_dictionaries(
     st.dictionaries(st.sampled_from(["tools", "state", "case", "trial", "outcome"]), shapes),
 )
 def test_a_line_of_any_shape_is_read_or_refused_with_its_place(messages: Any, more: dict[str, Any]) -> None:
+    line = refused = None
     try:
         line = parse(3, dumps({"id": "x", "messages": messages, **more}).encode())
     except Malformed as why:
-        assert re.match(r"(messages|tools|state|case|trial|outcome)\b.*: ", str(why))
+        refused = str(why)
+    if line is None:
+        assert re.match(r"(messages|tools|state|case|trial|outcome)\b.*: ", refused or "")
     else:
         asked = [call for message in line.transcript.messages for call in message.calls]
         assert [a.asked for a in line.answered] == asked, "every call has one answer, in the order of issue"

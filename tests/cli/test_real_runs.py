@@ -1,4 +1,4 @@
-"""Real recorded runs, imported and replayed: every reward and every cost of the benchmark comes out (the data is not in the project)."""
+"""Real recorded runs, imported and replayed: every reward and cost of the benchmark comes out. The data is not in the project."""
 
 from __future__ import annotations
 

@@ -140,6 +140,14 @@ def test_long_values_and_tracebacks_are_cut() -> None:
     assert text.count("\n") < 50
 
 
+def test_a_missing_file_of_ours_needs_no_traceback() -> None:
+    trace = (
+        "Traceback (most recent call last):\n  ...\npytest_agentops.errors.MissingCassette: x: there is none\n  cure: import it"
+    )
+    assert "traceback" not in one(replace(RUN, error=trace))
+    assert "traceback" in one(replace(RUN, error="Traceback (most recent call last):\n  ...\nValueError: x"))
+
+
 @pytest.mark.parametrize("value", [None, "", 0, [], {}, False])
 def test_every_value_is_shown(value: object) -> None:
     check = CheckResult(name="steps", passed=False, wanted=3, measured=value)

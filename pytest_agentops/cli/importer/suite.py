@@ -46,7 +46,7 @@ def suite_text(value: JsonObject, body: str, suite_file: Path) -> str:
         schema = PurePosixPath("../..", SCHEMA_FILE)
     unknown = any("effect" not in fields for fields in value.get("contracts", {}).values())
     # at the left edge stand only top-level keys and cases: texts of several lines are indented
-    spaced = re.sub(r"^(?=(?:contracts|defaults|cases):|- id:)", "\n", body, flags=re.MULTILINE).replace(
+    spaced = re.sub(r"^(?=(?:contracts|defaults|cases):|- \{?id:)", "\n", body, flags=re.MULTILINE).replace(
         "cases:\n\n", "cases:\n", 1
     )
     if unknown:
