@@ -78,18 +78,20 @@ def tax(folder: Path) -> list[Goal]:
     return [Goal("plugin's import after pytest, ms", import_ms, IMPORT_MS)]
 
 
+MARK = "---- from here on the plugin"
+IMPORT = f"import pytest, sys; print({MARK!r}, file=sys.stderr, flush=True); import pytest_agentops.plugin"
+
+
 def plugin_import_ms() -> float:
     """The sum of every module's own time that importing the plugin adds once pytest is there."""
     done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-c", "import pytest, sys; sys.stderr.write('###'); import pytest_agentops.plugin"],
-        env=gen.environment(),
-        capture_output=True,
-        text=True,
-        check=True,
+        [sys.executable, "-X", "importtime", "-c", IMPORT], env=gen.environment(), capture_output=True, text=True, check=True
     )
-    lines = done.stderr.split("###")[1].splitlines()
-    own = [line.removeprefix("import time:").split("|")[0].strip() for line in lines]
-    return sum(int(us) for us in own if us.isdigit()) / 1000
+    rows = [line.removeprefix("import time:").split("|") for line in done.stderr.split(MARK)[1].splitlines()]
+    own = {row[2].strip(): int(row[0]) for row in rows if len(row) == 3}
+    if "pytest_agentops.plugin" not in own:
+        raise SystemExit(f"-X importtime does not show the plugin:\n{done.stderr[-2000:]}")
+    return sum(own.values()) / 1000
 
 
 def one_case(folder: Path) -> list[Goal]:

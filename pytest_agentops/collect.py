@@ -16,6 +16,7 @@ from .loading.suite import LoadedSuite, Variant, load_suite
 from .parts import Fixture, Parts, agent_part, tool_parts
 from .registry import Registry
 from .runner.surroundings import offline
+from .schema.parsed import ParsedCache
 from .schema.run import Run
 from .settings import Settings
 
@@ -25,9 +26,11 @@ PARTS_OF_CODE = ("agent", "tools", "python")
 class Suites:
     """The suite files of one session: what is loaded once, and the names that are taken."""
 
-    def __init__(self, settings: Settings, registry: Registry) -> None:
+    def __init__(self, settings: Settings, registry: Registry, cache: ParsedCache) -> None:
         self.settings = settings
         self.registry = registry
+        self.cache = cache
+        """What YAML files said in earlier sessions."""
         self._names: dict[str, Path] = {}
         self._tags: set[str] = set()
         self._parts: dict[tuple[Path, str], Parts] = {}
@@ -73,7 +76,7 @@ class CaseFile(pytest.Module):
         self.obj = types.ModuleType(self.path.stem)
         suites = self.config.stash[SUITES]
         try:
-            suite = load_suite(self.path, suites.settings.rootdir, checks=tuple(suites.registry.external("checks")))
+            suite = load_suite(self.path, suites.settings.rootdir, checks=tuple(suites.registry.external("checks")), cache=suites.cache)
             suites.claim(suite, self.path)
             suites.register_tags(suite, self.config)
             parts = _all_parts(suite, suites)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Generator
 from pathlib import Path
@@ -14,17 +15,20 @@ from .protocol import run_case, run_trials
 from .registry import Registry
 from .runner.network import network_guard
 from .schema.case import Case
+from .schema.parsed import ParsedCache
 from .schema.values import JsonObject
 from .settings import Settings, settings_of
 
 YAML = (".yaml", ".yml")
+MANY = 200
+"""From so many cases on, the cyclic collector would take a tenth of the time."""
 
 
 def configure(config: pytest.Config) -> None:
     """Set the session up; the same in the controller, in a plain run and in every xdist worker."""
     settings = settings_of(config)
     registry = Registry(config)
-    config.stash[SUITES] = Suites(settings, registry)
+    config.stash[SUITES] = Suites(settings, registry, _parsed_cache(config))
     # one broken case file must not keep the others from running
     config.option.continue_on_collection_errors = True
     _choose_paths(config, settings)
@@ -35,6 +39,12 @@ def configure(config: pytest.Config) -> None:
 
         reports = [(registry.report(name), path) for name, path in settings.reports]
         config.pluginmanager.register(Summary(config, settings, reports), "agentops-summary")
+
+
+def _parsed_cache(config: pytest.Config) -> ParsedCache:
+    """Beside pytest's own cache, and off where that is off (``-p no:cacheprovider``)."""
+    cache = getattr(config, "cache", None)
+    return ParsedCache(None if cache is None else cache.mkdir("agentops"))
 
 
 def _choose_paths(config: pytest.Config, settings: Settings) -> None:
@@ -79,6 +89,12 @@ class Evals:
         output = getattr(self.config, "workeroutput", None)
         if output is not None:
             output["agentops_collected"] = self.collected
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Items live to the end: taken out of the collector's sight, they are not walked again during every case."""
+        if self.collected >= MANY:
+            gc.freeze()
+            self.config.add_cleanup(gc.unfreeze)
 
     # ---- running
 

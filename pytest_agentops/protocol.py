@@ -44,6 +44,7 @@ def one_trial(item: CaseItem, case: Case) -> Run:
             record=settings.record,
             cassettes=settings.cassettes,
             enforce_contracts=mode == "enforce",
+            cache=suites.cache,
         )
     )
     judge(run, case, python=item.parts.python, extra_checks=suites.registry.external("checks") if case.more_checks else {})

@@ -12,10 +12,12 @@ from typing import Any
 from ..errors import CaseFileError, Mistake
 from ..schema.case import ID_PATTERN, Case, CaseFields
 from ..schema.document import Document, no_gc, read
+from ..schema.parsed import ParsedCache
 from ..schema.suggest import did_you_mean
 from ..schema.values import Json, JsonObject, NotJson, dumps, jsonable
 from . import rules, shape
 from .build import build
+from .kept import from_json, to_json
 from .kinds import kind_of
 from .merge import is_named, merged, point_id, point_value, points, slug, with_point
 from .variant import LoadedSuite, SuiteHead, Variant
@@ -26,18 +28,27 @@ _FIXED = ("matrix", "id", "tags")
 """What does not vary within a case."""
 
 
-def load_suite(path: Path, rootdir: Path, *, checks: Collection[str] = ()) -> LoadedSuite:
+def load_suite(
+    path: Path, rootdir: Path, *, checks: Collection[str] = (), cache: ParsedCache | None = None
+) -> LoadedSuite:
     """Read a suite file; raises `CaseFileError` with all its mistakes. `checks` are registered keys under `expect`."""
     file = os.path.relpath(path, rootdir).replace(os.sep, "/")
     with no_gc():
         text = _text(path, file)
+        kept = cache.get("suite", file, text) if cache is not None and not checks else None
+        if kept is not None:
+            return from_json(kept, path, file)
         document = read(text, file=file)
         kind = kind_of(document)
         if kind == "policy":
             raise CaseFileError([document.mistake((), "policy files: not supported by this version")])
         if kind is None:
             raise CaseFileError([_no_suite(document)])
-        return _Loader(document, path, checks).load(hashlib.sha256(text.encode()).hexdigest())
+        suite = _Loader(document, path, checks).load(hashlib.sha256(text.encode()).hexdigest())
+        keep = to_json(suite) if cache is not None else None
+        if cache is not None and keep is not None:
+            cache.put("suite", keep, file, text)
+        return suite
 
 
 def _text(path: Path, file: str) -> str:

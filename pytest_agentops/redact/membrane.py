@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from ..schema import paths
 from ..schema.values import Json
@@ -34,11 +35,11 @@ class Membrane:
         self._taken: set[str] = set()
         """Placeholders that came from outside: their numbers are not given to other values."""
         self._counts: dict[str, int] = {}
-        self._known: re.Pattern[str] | None = _either(self._env)
+        self._known: re.Pattern[str] | None = _either_again(tuple(self._env))
         """Whole secrets that are looked for inside of texts: the environment's, and fields that were seen."""
         self._fields: dict[str, str] = {}
         """Text of a field's value, long enough to be looked for elsewhere -> its kind."""
-        self._hint = _either([hint for pattern in self._patterns for hint in pattern.hints])
+        self._hint = _either_again(tuple(hint for pattern in self._patterns for hint in pattern.hints))
 
     def hide(self, value: Json, keys: Sequence[str] = (), *, passthrough: Sequence[str] = ()) -> Json:
         """A copy of `value` on the placeholder side.
@@ -132,7 +133,7 @@ class Membrane:
         text = str(value)
         if len(text) >= MIN_LENGTH and not isinstance(value, bool) and text not in self._fields:
             self._fields[text] = kind
-            self._known = _either([*self._env, *self._fields])
+            self._known = _either((*self._env, *self._fields))
         return placeholder
 
     def placeholder(self, kind: str, value: Json) -> str:
@@ -216,7 +217,11 @@ def _kind(place: paths.Concrete) -> str:
     return kind if kind[:1].isalpha() and kind not in _RESERVED_KINDS else "secret"
 
 
-def _either(texts: Mapping[str, object] | Sequence[str]) -> re.Pattern[str] | None:
+def _either(texts: tuple[str, ...]) -> re.Pattern[str] | None:
     """Any of these texts, the longest first."""
     ordered = sorted(texts, key=lambda text: (-len(text), text))
     return re.compile("|".join(map(re.escape, ordered))) if ordered else None
+
+
+_either_again = lru_cache(maxsize=64)(_either)
+"""For what is the same in every trial: the environment's secrets and the patterns' hints."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from ..schema.run import Run
@@ -32,9 +33,19 @@ def events(run: Run) -> list[JsonObject]:
 
 def write_events(run: Run, path: Path) -> None:
     """Write the file in one go; what an earlier run left there is replaced, never appended to."""
-    text = "".join([dumps(line) + "\n" for line in events(run)])
+    data = "".join([dumps(line) + "\n" for line in events(run)]).encode()
     try:
-        path.write_text(text, encoding="utf-8")
+        _write(path, data)
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        _write(path, data)
+
+
+def _write(path: Path, data: bytes) -> None:
+    # over the old bytes, then cut to length: emptying a file that the disk has seen costs more than the rest of the writing
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+    try:
+        os.write(handle, data)
+        os.ftruncate(handle, len(data))
+    finally:
+        os.close(handle)

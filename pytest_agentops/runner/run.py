@@ -15,6 +15,7 @@ from typing import Any
 from ..errors import AgentOpsError, CassetteError
 from ..redact.membrane import Membrane
 from ..schema.case import Case, Principal, Turn
+from ..schema.parsed import ParsedCache
 from ..schema.run import Mode, Problem, Run, State
 from ..schema.values import Json, NotJson, jsonable
 from ..tape.cassette import ToolsCassette, read
@@ -50,6 +51,8 @@ class Trial:
     cassettes: Path
     """The cassettes' root folder."""
     enforce_contracts: bool = True
+    cache: ParsedCache | None = None
+    """Parsed recordings of earlier sessions."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -112,7 +115,7 @@ def _not_started(run: Run, error: Exception) -> None:
 
 def _set_up(trial: Trial, chosen: Plan, folder: Path) -> Stage:
     case = trial.case
-    cassette = read(folder / "tools.yaml", case=f"{case.suite}/{case.name}") if chosen.replay else None
+    cassette = read(folder / "tools.yaml", case=f"{case.suite}/{case.name}", cache=trial.cache) if chosen.replay else None
     network_guard().drain()
     toolbox = trial.make_toolbox()
     contracts = toolbox.contracts

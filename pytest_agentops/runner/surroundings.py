@@ -28,15 +28,16 @@ REPLAY_FLAG = "PYTEST_AGENTOPS_REPLAY"
 @contextmanager
 def offline(allow: Sequence[str] = ()) -> Iterator[None]:
     """No network, placeholder keys, the replay flag for children; everything is put back afterwards."""
-    added = {name: PLACEHOLDER_KEY for name in KEY_VARIABLES if not os.environ.get(name)}
+    before = {name: os.environ.get(name) for name in (*KEY_VARIABLES, REPLAY_FLAG)}
+    added = {name: PLACEHOLDER_KEY for name in KEY_VARIABLES if not before[name]}
     added[REPLAY_FLAG] = "1"
-    before = {name: os.environ.get(name) for name in added}
     os.environ.update(added)
     try:
         with network_guard().on(allow):
             yield
     finally:
-        for name, value in before.items():
+        for name in added:
+            value = before[name]
             if value is None:
                 os.environ.pop(name, None)
             else:

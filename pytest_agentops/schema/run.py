@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, TypeAlias
@@ -10,7 +9,6 @@ from typing import Literal, TypeAlias
 from . import money
 from .call import Call
 from .case import Outcome
-from .contract import Contract
 from .pins import Pins
 from .values import Json, JsonObject
 from .verdict import CheckResult
@@ -99,8 +97,6 @@ class Run:
     cassette: str | None = None
     events: str | None = None
     duration_s: float = 0.0
-    contracts: Mapping[str, Contract] = field(default_factory=dict)
-    """The tools that the agent had; not written to the results."""
     checks: list[CheckResult] = field(default_factory=list)
     success: bool = False
 

@@ -140,7 +140,7 @@ def like_rules(like: str, args: ArgsMode = "partial") -> Rules:
 
 def _made(call: CallLike, index: int) -> Made:
     if isinstance(call, Call):
-        return Made(call.tool, call.args if call.sent is None else call.sent)
+        return Made(call.tool, call.args if call.sent is None else call.sent, call.effect)
     name, args = _name_and_args(call, f"actual[{index}]")
     return Made(name, args or {}, call.get("effect") if isinstance(call, Mapping) else None)
 

@@ -50,8 +50,8 @@ class CheckContext:
         """``file:line`` of the key."""
         lines = self.case.lines
         place = f"{self.path}.{self.key}"
-        while place not in lines and "." in place:
-            place = place.rpartition(".")[0]
+        while place and place not in lines:
+            place = place[: max(place.rfind("."), place.rfind("["), 0)]
         return f"{self.case.file}:{lines.get(place, self.case.line)}"
 
     def result(self, passed: bool, *, measured: Json = None, wanted: Json = None, why: str = "") -> CheckResult:

@@ -104,12 +104,12 @@ class _Near:
     def best(self, left: Sequence[int], free: Sequence[int], *, keep_order: bool, pairs: Sequence[Pair]) -> list[Pair]:
         """For the expectations that were not met the closest calls that nobody needs, each call once, closest first."""
         crossing = pairs if keep_order else ()
-        ranked = sorted((-self.closeness(w, f), crossings(w, f, crossing), w, f) for w in left for f in free)
+        ranked = sorted((-close, crossings(w, f, crossing), w, f) for w in left for f in free if (close := self.closeness(w, f)))
         taken_w: set[int] = set()
         taken_f: set[int] = set()
         out: list[Pair] = []
-        for minus, _, w, f in ranked:
-            if minus < 0 and w not in taken_w and f not in taken_f:
+        for _, _, w, f in ranked:
+            if w not in taken_w and f not in taken_f:
                 taken_w.add(w)
                 taken_f.add(f)
                 out.append(Pair(f, w))

@@ -32,6 +32,9 @@ def judge(
     """
     expect = case.fields.expect or _NOTHING_EXPECTED
     context = CheckContext(case=case, python=python or {}, extra_checks=extra_checks or {}, default_outcome="completed")
+    if _never_ran(run):
+        run.checks, run.success = [], False
+        return
     results = run_expect(expect, run, context, path="expect", prefix="")
     if case.more_checks:
         results += run_extra(case, run, context)
@@ -41,6 +44,16 @@ def judge(
         results = [replace(results[0], why="the case expects nothing but to complete: no other check was made")]
     run.checks = results
     run.success = _succeeded(run, results, expect)
+
+
+def _never_ran(run: Run) -> bool:
+    """Whether the agent did not even start: then the reason is all there is to say."""
+    return (
+        run.outcome == "error"
+        and not run.messages
+        and not run.calls
+        and any(p.kind in ("cassette", "setup") for p in run.problems)
+    )
 
 
 def _succeeded(run: Run, results: Sequence[CheckResult], expect: Expect) -> bool:

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from ..errors import CaseFileError, CassetteError, MissingCassette
 from ..schema import document
+from ..schema.parsed import ParsedCache
 from .recording import FORMAT, Recording, ToolsCassette
-from .shape import check, read_value
+from .shape import check, lines_of_calls, read_value
 
 __all__ = ["Recording", "ToolsCassette", "dump", "loads", "missing", "read", "record_command"]
 
@@ -26,7 +27,7 @@ def dump(cassette: ToolsCassette) -> str:
     return f"{_START}{document.write(cassette.as_json())}{_END}"
 
 
-def read(path: Path, *, case: str | None = None, shown: str | None = None) -> ToolsCassette:
+def read(path: Path, *, case: str | None = None, shown: str | None = None, cache: ParsedCache | None = None) -> ToolsCassette:
     """The cassette at `path`; raises `CassetteError` (damaged) or `MissingCassette`.
 
     `case` is what it must be a recording of, `shown` how messages name the file (default: relative to the working folder).
@@ -43,7 +44,7 @@ def read(path: Path, *, case: str | None = None, shown: str | None = None) -> To
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise CassetteError("is no UTF-8 text", path=name, line=line, cure=_again(path)) from None
-    cassette = loads(text, file=name, cure=_again(path))
+    cassette = loads(text, file=name, cure=_again(path), cache=cache)
     if case is not None and cassette.case not in ("", case):
         raise CassetteError(
             f"is a recording of {cassette.case!r}, not of {case!r}", path=name, line=_line_of_case(text), cure=_again(path)
@@ -55,8 +56,20 @@ def _line_of_case(text: str) -> int:
     return document.read(text, file="").position(("case",))[0]
 
 
-def loads(text: str, *, file: str, cure: str = "") -> ToolsCassette:
+def loads(text: str, *, file: str, cure: str = "", cache: ParsedCache | None = None) -> ToolsCassette:
     """The cassette that `text` writes; `file` and `cure` are for messages."""
+    kept = cache.get("tools", text) if cache is not None else None
+    if kept is not None:
+        return read_value(kept["value"], kept["lines"], file)
+    doc = _checked(text, file, cure)
+    lines = lines_of_calls(doc)
+    if cache is not None:
+        cache.put("tools", {"value": doc.value, "lines": lines}, text)
+    return read_value(doc.value, lines, file)
+
+
+def _checked(text: str, file: str, cure: str) -> document.Document:
+    """The document, known to be a whole cassette of this format; raises `CassetteError`."""
     text = text.replace("\r\n", "\n").removeprefix("\ufeff")
     if not text.strip():
         raise CassetteError("is empty: it was cut off while it was written or copied", path=file, line=1, cure=cure)
@@ -83,7 +96,7 @@ def loads(text: str, *, file: str, cure: str = "") -> ToolsCassette:
     mistakes = check(doc)
     if mistakes:
         raise _damaged(CaseFileError(mistakes), file, cure)
-    return read_value(doc)
+    return doc
 
 
 def missing(path: Path, *, shown: str | None = None) -> MissingCassette:

@@ -131,14 +131,17 @@ def _kind(value: Any) -> str:
     return _WORDS.get(type(value), f"the number {value}")
 
 
-def read_value(doc: Document) -> ToolsCassette:
+def lines_of_calls(doc: Document) -> list[int]:
+    """Where each call stands, from 1."""
+    return [doc.position(("calls", i))[0] for i in range(len(doc.value["calls"]))]
+
+
+def read_value(value: JsonObject, lines: list[int], file: str) -> ToolsCassette:
     """The cassette; the value's shape is known to be right."""
-    value: JsonObject = doc.value
-    places = doc.places.get(id(value["calls"]), [])
     recorded, pins, state = value.get("recorded") or {}, value.get("pins") or {}, value.get("state")
     return ToolsCassette(
         case=value.get("case", ""),
-        calls=[_recording(call, doc.position(("calls", i))[0]) for i, call in enumerate(value["calls"])] if places else [],
+        calls=[_recording(call, line) for call, line in zip(value["calls"], lines, strict=True)],
         recorded_at=recorded.get("at"),
         with_=recorded.get("with"),
         pins=_read_pins(pins),
@@ -149,7 +152,7 @@ def read_value(doc: Document) -> ToolsCassette:
         state_before=state["before"] if state else None,
         state_after=state["after"] if state else None,
         has_state=state is not None,
-        file=doc.file,
+        file=file,
     )
 
 

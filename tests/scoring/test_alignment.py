@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -56,7 +56,7 @@ COSTS = st.lists(st.lists(st.none() | st.integers(-3, 3), min_size=4, max_size=4
 def test_the_cheapest_alignment(costs, missing, extra):
     found = pair_in_order(len(costs), 4, lambda w, f: costs[w][f], missing=missing, extra=extra)
     assert found == sorted(found)
-    assert all(a[0] < b[0] and a[1] < b[1] for a, b in zip(found, found[1:], strict=False))
+    assert all(a[0] < b[0] and a[1] < b[1] for a, b in pairwise(found))
 
     def price(pairs):
         used = {f for _, f in pairs}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ...schema.call import Call
-from ...schema.case import CallRef, CallsExpect, Case
+from ...schema.case import CallRef, CallsExpect
 from ...schema.operators import show
 from ...schema.run import Run
 from ...schema.suggest import did_you_mean
@@ -22,7 +22,7 @@ def check(wanted: CallsExpect, run: Run, context: CheckContext) -> CheckResult:
     reached = [call for call in run.calls if call.reached]
     wrong: list[str] = []
     if wanted.include is not None or _closed(wanted):
-        found = _sequence(wanted, reached, run, context.case)
+        found = _sequence(wanted, reached)
         if not found.passed:
             wrong += [found.why, *_stopped(run.calls, found, wanted.include or ())]
     wrong += _never(wanted.never or (), reached, "never", "reached the tool")
@@ -47,8 +47,8 @@ def rules(wanted: CallsExpect) -> Rules:
     return Rules(wanted.order or "in_order", args, wanted.extra or "allow", wanted.missing or "forbid")
 
 
-def _sequence(wanted: CallsExpect, reached: Sequence[Call], run: Run, case: Case) -> Match:
-    made = [Made(call.tool, call.args if call.sent is None else call.sent, _effect(call.tool, run, case)) for call in reached]
+def _sequence(wanted: CallsExpect, reached: Sequence[Call]) -> Match:
+    made = [Made(call.tool, call.args if call.sent is None else call.sent, call.effect) for call in reached]
     return match(made, [pattern(ref) for ref in wanted.include or ()], rules(wanted))
 
 
@@ -58,11 +58,6 @@ def pattern(ref: CallRef) -> Wanted:
         return Wanted(ref)
     (name, args), *_ = ref.items()
     return Wanted(name, args)
-
-
-def _effect(tool: str, run: Run, case: Case) -> str | None:
-    contract = run.contracts.get(tool) or case.contracts.get(tool)
-    return None if contract is None else contract.effect
 
 
 def _never(refs: Sequence[CallRef], calls: Sequence[Call], key: str, done: str) -> Iterator[str]:
