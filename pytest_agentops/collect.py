@@ -13,7 +13,7 @@ import pytest
 
 from .errors import CaseFileError, CheckFailed, LoadError, Mistake
 from .loading.suite import LoadedSuite, Variant, load_suite
-from .parts import Fixture, Parts, agent_part, tool_parts
+from .parts import Fixture, Parts, agent_part, refs_of, tool_parts
 from .registry import Registry
 from .runner.surroundings import offline
 from .schema.parsed import ParsedCache
@@ -76,7 +76,9 @@ class CaseFile(pytest.Module):
         self.obj = types.ModuleType(self.path.stem)
         suites = self.config.stash[SUITES]
         try:
-            suite = load_suite(self.path, suites.settings.rootdir, checks=tuple(suites.registry.external("checks")), cache=suites.cache)
+            suite = load_suite(
+                self.path, suites.settings.rootdir, checks=tuple(suites.registry.external("checks")), cache=suites.cache
+            )
             suites.claim(suite, self.path)
             suites.register_tags(suite, self.config)
             parts = _all_parts(suite, suites)
@@ -125,7 +127,8 @@ def _parts(variant: Variant, base: Path, registry: Registry) -> Parts:
     for ref, function in python.items():
         if not callable(function):
             raise LoadError(f"python: {ref} is a {type(function).__name__}, no function", ref=ref)
-    return Parts(agent=agent, tools=tools, python=python, built_in=built_in)
+    names = tuple(str(ref) for ref in refs_of(variant.tools))
+    return Parts(agent=agent, tools=tools, tool_names=names, python=python, built_in=built_in)
 
 
 class _Shapes:

@@ -49,7 +49,7 @@ def _parsed_cache(config: pytest.Config) -> ParsedCache:
 
 def _choose_paths(config: pytest.Config, settings: Settings) -> None:
     """With no paths given, the case folders are what is collected, not ``testpaths``."""
-    if config.args_source is pytest.Config.ArgsSource.ARGS or hasattr(config, "workerinput"):
+    if config.args_source is pytest.Config.ArgsSource.ARGS:
         return
     folders = [str(folder) for folder in settings.case_folders if folder.is_dir()]
     if not folders:

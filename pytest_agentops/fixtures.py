@@ -66,13 +66,13 @@ class AgentEval:
         check = words.pop("check", check)
         ident = self._ident(words)
         case = case_from(words, id=ident, suite=self._suite, file=self._file, line=self._line)
-        parts = tuple(tools) if isinstance(tools, (list, tuple)) and not _are_tools(tools) else (tools,) if tools else ()
+        parts = (tools,) if tools else ()
         run = run_trial(
             Trial(
                 case=case,
                 number=1,
                 agent=agent,
-                make_toolbox=lambda: make_toolbox(parts, case.fields.setup, case.contracts, case),
+                make_toolbox=lambda: make_toolbox(parts, ("tools",) * len(parts), case).toolbox,
                 mode=self._settings.mode,
                 record=self._settings.record,
                 cassettes=self._settings.cassettes,
@@ -103,12 +103,6 @@ class AgentEval:
         from .reports.failure import explain
 
         raise CheckFailed(explain(case, [run], verdict(case, [run]), rerun=f"pytest '{self._file}' -k {self._name}"))
-
-
-def _are_tools(values: Any) -> bool:
-    from .tools.tool import mark_of
-
-    return all(mark_of(v) is not None for v in values)
 
 
 def slug(text: str) -> str:

@@ -11,9 +11,10 @@ from typing import Any
 from . import code
 from .errors import LoadError
 from .registry import LATER, Registry
-from .schema.case import Case, ContractSpec, Ref
+from .schema.case import Case, Ref
 from .schema.suggest import did_you_mean
 from .schema.values import JsonObject
+from .tools.offer import Offer, offered
 from .tools.toolbox import Toolbox
 
 
@@ -31,6 +32,8 @@ class Parts:
     agent: Fixture | Callable[..., Any]
     tools: tuple[Any, ...]
     """Loaded objects, or `Fixture`s."""
+    tool_names: tuple[str, ...] = ()
+    """What YAML calls each of them."""
     python: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     built_in: str | None = None
     """The registered name of the agent, where it has one."""
@@ -76,8 +79,12 @@ def _built_agent(name: str, options: JsonObject, registry: Registry) -> Callable
 
 def tool_parts(ref: Ref | tuple[Ref, ...] | None, base: Path) -> tuple[Any, ...]:
     """What `tools:` names: code loaded, other names left to pytest."""
-    refs = () if ref is None else ref if isinstance(ref, tuple) else (ref,)
-    return tuple(_tool_part(one, base) for one in refs)
+    return tuple(_tool_part(one, base) for one in refs_of(ref))
+
+
+def refs_of(ref: Ref | tuple[Ref, ...] | None) -> tuple[Ref, ...]:
+    """`tools:` as a list, whether it was written as one or not."""
+    return () if ref is None else ref if isinstance(ref, tuple) else (ref,)
 
 
 def _tool_part(ref: Ref, base: Path) -> Any:
@@ -86,51 +93,9 @@ def _tool_part(ref: Ref, base: Path) -> Any:
     return code.load(ref, base) if ":" in ref else Fixture(ref)
 
 
-def make_toolbox(parts: tuple[Any, ...], setup: JsonObject | None, contracts: Mapping[str, ContractSpec], case: Case) -> Toolbox:
-    """The toolbox of one trial: every part made anew, then what YAML says of the tools."""
-    boxes = [_box(part, setup) for part in parts]
-    box = boxes[0] if len(boxes) == 1 else Toolbox.union(boxes)
-    return box.with_contracts(contracts, where=case.file) if contracts else box
-
-
-def _box(part: Any, setup: JsonObject | None) -> Toolbox:
-    """The four things a tools attribute may be: a toolbox, tool functions, a factory, an object with tools."""
-    if isinstance(part, Toolbox):
-        return part
-    if isinstance(part, (list, tuple)):
-        return Toolbox(part)
-    if _is_tool(part):
-        return Toolbox([part])
-    if inspect.isclass(part) or (callable(part) and not _has_tools(part)):
-        return _box_of_made(_make(part, setup))
-    return Toolbox.of(part)
-
-
-def _box_of_made(made: Any) -> Toolbox:
-    if inspect.isclass(made) or (inspect.isfunction(made) and not _is_tool(made)):
-        raise LoadError(f"the tools factory gave {made!r}: a Toolbox, tools, or an object with tools is expected")
-    return _box(made, None)
-
-
-def _make(factory: Callable[..., Any], setup: JsonObject | None) -> Any:
-    if takes_setup(factory):
-        return factory(setup=dict(setup or {}))
-    return factory()
-
-
-def takes_setup(factory: Any) -> bool:
-    """Whether a tools factory reads the case's `setup`."""
-    try:
-        return callable(factory) and "setup" in inspect.signature(factory).parameters
-    except (TypeError, ValueError):
-        return False
-
-
-def _is_tool(part: Any) -> bool:
-    from .tools.tool import mark_of
-
-    return mark_of(part) is not None
-
-
-def _has_tools(part: Any) -> bool:
-    return not inspect.isfunction(part) and any(_is_tool(getattr(type(part), name, None)) for name in dir(type(part)))
+def make_toolbox(parts: tuple[Any, ...], names: tuple[str, ...], case: Case) -> Offer:
+    """The tools of one trial: every part made anew, then what YAML says of them."""
+    given = offered(tuple(zip(names, parts, strict=True)), case.fields.setup or {}) if parts else Offer(toolbox=Toolbox())
+    if not case.contracts:
+        return given
+    return Offer(toolbox=given.toolbox.with_contracts(case.contracts, where=case.file), read_setup=given.read_setup)

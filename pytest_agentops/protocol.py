@@ -39,7 +39,7 @@ def one_trial(item: CaseItem, case: Case) -> Run:
             case=case,
             number=item.trial,
             agent=agent,
-            make_toolbox=lambda: make_toolbox(tools, case.fields.setup, case.contracts, case),
+            make_toolbox=lambda: make_toolbox(tools, item.parts.tool_names, case).toolbox,
             mode=settings.mode,
             record=settings.record,
             cassettes=settings.cassettes,

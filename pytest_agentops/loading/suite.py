@@ -28,9 +28,7 @@ _FIXED = ("matrix", "id", "tags")
 """What does not vary within a case."""
 
 
-def load_suite(
-    path: Path, rootdir: Path, *, checks: Collection[str] = (), cache: ParsedCache | None = None
-) -> LoadedSuite:
+def load_suite(path: Path, rootdir: Path, *, checks: Collection[str] = (), cache: ParsedCache | None = None) -> LoadedSuite:
     """Read a suite file; raises `CaseFileError` with all its mistakes. `checks` are registered keys under `expect`."""
     file = os.path.relpath(path, rootdir).replace(os.sep, "/")
     with no_gc():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import CassetteMiss, LoadError, ToolFailed
@@ -50,8 +51,7 @@ class TapeAnswers:
 
     def prepared(self, pending: Pending) -> bool:
         """Answer without the real tool, if the plan has such an answer."""
-        pending.answered = self._stub(pending) or self._replay(pending)
-        return pending.answered
+        return self._stub(pending) or self._replay(pending)
 
     def _stub(self, pending: Pending) -> bool:
         if pending.contract.answers is None:
@@ -85,7 +85,8 @@ class TapeAnswers:
         pending.call.source = "replay"
         if self.recorder is not None:
             self.recorder.replayed(ticket.recording)
-        pending.error = ticket.recording.error
+        error = ticket.recording.error
+        pending.error = None if error is None else replace(error, message=self.values.unfold(error.message))
         # passing the membrane reserves the recording's placeholders, so that new ones get other numbers
         pending.result = self.membrane.hide(self.values.unfold(ticket.result), pending.contract.sensitive)
         return True
@@ -100,6 +101,8 @@ class TapeAnswers:
         real = self.membrane.reveal(pending.call.sent or pending.args)
         try:
             value = self.run_async(ainvoke(tool, real)) if tool.is_async else invoke(tool, real)
+        except LoadError as error:
+            raise self._unusable(error) from error
         except Exception as error:
             self._keep_error(pending, slot, error)
         else:
@@ -112,6 +115,8 @@ class TapeAnswers:
         try:
             # a sync tool runs in place: what it holds (a database handle, a browser) may belong to this thread
             value = await ainvoke(tool, real) if tool.is_async else invoke(tool, real)
+        except LoadError as error:
+            raise self._unusable(error) from error
         except Exception as error:
             self._keep_error(pending, slot, error)
         else:
@@ -124,9 +129,7 @@ class TapeAnswers:
                 f"{tool} is declared in YAML only ({pending.contract.where}): it has no code to run live\n"
                 f"  cure: give it canned answers (contracts.{tool}.answers), or a tool with code, or replay a recording"
             )
-            self.broken = True
-            self.latch(Problem(kind="setup", text=text, data={"tool": tool}))
-            raise LoadError(text, ref=tool)
+            raise self._unusable(LoadError(text, ref=tool))
         pending.call.source = "live"
         self.live_writes += pending.contract.writes
         if self.player is not None:
@@ -134,6 +137,12 @@ class TapeAnswers:
         if self.recorder is None:
             return None
         return self.recorder.begin(tool, self.values.fold(pending.args))
+
+    def _unusable(self, error: LoadError) -> LoadError:
+        """The tool cannot be called as it is written: no answer of the tool, and nothing for the agent to replan about."""
+        self.broken = True
+        self.latch(Problem(kind="setup", text=str(error), data={"tool": error.ref}))
+        return error
 
     def _keep(self, pending: Pending, slot: Slot | None, value: object) -> None:
         tool = pending.call.tool
@@ -149,13 +158,14 @@ class TapeAnswers:
             slot.result(self.values.fold(hidden))
         pending.result = hidden
         if pending.contract.passthrough:
-            pending.result = self.membrane.hide(plain, pending.contract.sensitive, passthrough=pending.contract.passthrough)
+            pending.clear = self.membrane.hide(plain, pending.contract.sensitive, passthrough=pending.contract.passthrough)
+            pending.in_clear = True
 
     def _keep_error(self, pending: Pending, slot: Slot | None, error: Exception) -> None:
         message = str(self.membrane.hide(str(error)))
         pending.error = ErrorInfo(type=type(error).__name__, message=message, retryable=bool(getattr(error, "retryable", False)))
         if slot is not None:
-            slot.error(pending.error)
+            slot.error(replace(pending.error, message=self.values.fold(message)))
 
     def settled(self, pending: Pending) -> None:
         if self.player is not None and pending.ticket is not None:

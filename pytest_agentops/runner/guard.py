@@ -7,7 +7,7 @@ The answer itself (recording, canned answer or the real tool) is the only part t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..errors import ToolBlocked, ToolFailed
@@ -24,12 +24,14 @@ class Pending:
     contract: Contract
     args: JsonObject
     """The arguments on the placeholder side, as the agent gave them."""
-    answered: bool = False
     result: Json = None
+    """The answer on the placeholder side: what is logged and checked."""
+    clear: Json = None
+    """The answer as the agent gets it, where the contract lets secrets through."""
+    in_clear: bool = False
     error: ErrorInfo | None = None
     ticket: Any = None
     """The tape's mark of a recording or a slot in play."""
-    notes: list[str] = field(default_factory=list)
 
     def stop(self, message: str, *, decision: Decision, reason: Reason, rule: str | None = None) -> ToolBlocked:
         """The error that stops this call; the log says why."""
@@ -65,7 +67,7 @@ class Answers(Protocol):
         """Like `call`, for async tools."""
 
     def settled(self, pending: Pending) -> None:
-        """The answer is about to be handed to the agent."""
+        """The call is over, with an answer or without."""
 
 
 class Guard:
@@ -78,15 +80,21 @@ class Guard:
     def run(self, pending: Pending) -> Json:
         """The whole way, sync."""
         self._admit(pending)
-        if not self.answers.prepared(pending):
-            self.answers.call(pending)
+        try:
+            if not self.answers.prepared(pending):
+                self.answers.call(pending)
+        finally:
+            self.answers.settled(pending)
         return self._settle(pending)
 
     async def arun(self, pending: Pending) -> Json:
         """The whole way, async."""
         self._admit(pending)
-        if not self.answers.prepared(pending):
-            await self.answers.acall(pending)
+        try:
+            if not self.answers.prepared(pending):
+                await self.answers.acall(pending)
+        finally:
+            self.answers.settled(pending)
         return self._settle(pending)
 
     def _admit(self, pending: Pending) -> None:
@@ -94,12 +102,11 @@ class Guard:
             stage.before(pending)
 
     def _settle(self, pending: Pending) -> Json:
-        self.answers.settled(pending)
         for stage in reversed(self.stages):
             stage.after(pending)
         if pending.error is not None:
             raise _failed(pending, pending.error)
-        return pending.result
+        return pending.clear if pending.in_clear else pending.result
 
 
 def _failed(pending: Pending, error: ErrorInfo) -> ToolFailed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 from ..schema.run import Mode
@@ -44,6 +45,14 @@ def plan(mode: Mode, record: Record, *, recorded: bool) -> Plan:
     if record == "new_episodes":
         return Plan(replay=True, live=True, write=True)
     return Plan(replay=True, live=False, write=False)
+
+
+def has_recording(folder: Path) -> bool:
+    """Whether a trial's folder holds anything but what a run that did not end well left beside it."""
+    try:
+        return any(not entry.name.startswith(".") and ".partial." not in entry.name for entry in folder.iterdir())
+    except OSError:
+        return False
 
 
 def goes_live(mode: Mode, record: Record) -> bool:

@@ -10,17 +10,19 @@ from __future__ import annotations
 import functools
 import socket
 import sys
+import threading
 import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from ..errors import AgentOpsError, NetworkBlocked
 
-_LOOKUPS = ("socket.getaddrinfo", "socket.gethostbyname")
+_LOOKUPS = ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr")
 _SENDS = ("socket.connect", "socket.sendto", "socket.sendmsg")
-_CHILDREN = ("subprocess.Popen", "os.posix_spawn", "os.spawn", "os.system", "os.exec", "os.fork")
-_OWN_HOSTS = ("localhost", "127.0.0.1", "::1", "", None)
+_CHILDREN = ("subprocess.Popen", "os.posix_spawn", "os.spawn", "os.system", "os.exec", "os.fork", "os.forkpty")
+_OWN_HOSTS = ("localhost", "::1", "", "None", "0.0.0.0", "::")
+_EVERYWHERE = ("0.0.0.0", "::", "")
 
 
 class NetworkGuard:
@@ -28,7 +30,8 @@ class NetworkGuard:
 
     def __init__(self) -> None:
         self._allowed: frozenset[str] | None = None
-        self._listening: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._bound: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._lock = threading.RLock()
         self.blocked: list[str] = []
         self.children: list[str] = []
 
@@ -43,35 +46,43 @@ class NetworkGuard:
             self.children.append(_child_name(args))
 
     def _note_bind(self, sock: socket.socket) -> None:
-        try:
-            self._listening.add(sock)
-        except TypeError:  # a raw _socket.socket takes no weak reference; connecting to it needs network.allow
-            return
+        with self._lock, suppress(TypeError):  # a raw _socket.socket takes no weak reference; it needs network.allow
+            self._bound.add(sock)
 
     def _check(self, event: str, args: tuple[Any, ...]) -> None:
         if event in _LOOKUPS:
-            if args[0] not in _OWN_HOSTS and not self._allows_host(_text(args[0])):
-                self._refuse(f"{_text(args[0])}:{args[1]}" if len(args) > 1 else _text(args[0]))
+            host = _text(args[0])
+            if not _is_own(host) and not any(_split(entry)[0] == host for entry in self._allowed or ()):
+                self._refuse(f"{host}:{args[1]}" if len(args) > 1 else host)
         elif event in _SENDS:
             sock, address = args[0], args[1]
             if getattr(sock, "family", None) == getattr(socket, "AF_UNIX", None) or not isinstance(address, tuple):
                 return
             host, port = _text(address[0]), address[1]
-            if f"{host}:{port}" not in (self._allowed or ()) and not self._is_ours(host, port):
+            if not self._is_allowed(host, port) and not self._is_ours(host, port):
                 self._refuse(f"{host}:{port}")
 
-    def _allows_host(self, host: str) -> bool:
-        return any(entry.rpartition(":")[0] == host for entry in self._allowed or ())
+    def _is_allowed(self, host: str, port: int) -> bool:
+        """Whether the case allows it; an entry with a name allows what the name stands for."""
+        for entry in self._allowed or ():
+            name, number = _split(entry)
+            if number == str(port) and (name == host or host in _addresses(name)):
+                return True
+        return False
 
     def _is_ours(self, host: str, port: int) -> bool:
         """Whether a socket of this process listens there (a server that a fixture started)."""
-        for sock in list(self._listening):
+        if not _is_own(host):
+            return False
+        with self._lock:
+            bound = list(self._bound)
+        for sock in bound:
             try:
                 name = sock.getsockname()
                 listens = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
             except OSError:
                 continue
-            if listens and name[1] == port and name[0] in (host, "0.0.0.0", "::", ""):
+            if listens and name[1] == port and (name[0] in _EVERYWHERE or host in (name[0], "localhost")):
                 return True
         return False
 
@@ -111,6 +122,23 @@ class NetworkGuard:
 
 def _text(value: object) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _is_own(host: str) -> bool:
+    return host in _OWN_HOSTS or host.startswith("127.")
+
+
+def _split(entry: str) -> tuple[str, str]:
+    host, _, port = entry.rpartition(":")
+    return host.strip("[]"), port
+
+
+def _addresses(name: str) -> set[str]:
+    """What an allowed name stands for; it was looked up by who connects, so asking again tells nobody anything."""
+    try:
+        return {str(found[4][0]) for found in socket.getaddrinfo(name, None)}
+    except OSError:
+        return set()
 
 
 def _child_name(args: tuple[Any, ...]) -> str:

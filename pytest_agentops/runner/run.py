@@ -6,19 +6,15 @@ import os
 import threading
 import time
 import traceback
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from ..errors import AgentOpsError, CassetteError
+import pytest
+
+from ..errors import AgentOpsError, CassetteError, LoadError, NetworkBlocked
 from ..redact.membrane import Membrane
-from ..schema.case import Case, Principal, Turn
-from ..schema.parsed import ParsedCache
-from ..schema.run import Mode, Problem, Run, State
-from ..schema.values import Json, NotJson, jsonable
-from ..tape.cassette import ToolsCassette, read
+from ..schema.run import Problem, Run
+from ..tape.cassette import read
 from ..tape.player import Player
 from ..tape.recorder import Recorder
 from ..tape.store import folder_for
@@ -26,52 +22,21 @@ from ..tape.values import TrialValues
 from ..tools.toolbox import Toolbox
 from .answers import TapeAnswers
 from .budget import BudgetMeter
+from .conversation import converse, turns_of
 from .guard import Guard
-from .invoke import ToolLoop, call_agent, wait_for_threads
-from .modes import Plan, Record, plan
+from .invoke import AgentLoop, ToolLoop, wait_for_threads
+from .modes import Plan, has_recording, plan
 from .network import network_guard
 from .session import Session
+from .setting import Setting, Trial
 from .settle import ended, settle
 from .stages import BudgetStage, ContractStage
 from .surroundings import offline
-from .task import Task
 
+__all__ = ["Trial", "run_trial"]
 
-@dataclass(slots=True, kw_only=True)
-class Trial:
-    """Everything one trial needs; the doors fill it in."""
-
-    case: Case
-    number: int
-    agent: Callable[..., Any]
-    """``agent(task, tools)``; with a true attribute `plays_user` it brings the user's messages itself (a transcript)."""
-    make_toolbox: Callable[[], Toolbox]
-    mode: Mode
-    record: Record
-    cassettes: Path
-    """The cassettes' root folder."""
-    enforce_contracts: bool = True
-    cache: ParsedCache | None = None
-    """Parsed recordings of earlier sessions."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Stage:
-    """One trial, set up: what the parts below share."""
-
-    trial: Trial
-    plan: Plan
-    folder: Path
-    cassette: ToolsCassette | None
-    toolbox: Toolbox
-    session: Session
-    meter: BudgetMeter
-    player: Player | None
-    recorder: Recorder | None
-    answers: TapeAnswers
-    loop: ToolLoop
-    before: Json = None
-    """The toolbox's state before the agent ran, on the placeholder side; None where it is not live."""
+_PASSING = (KeyboardInterrupt, pytest.exit.Exception)
+"""What ends the session, not the trial: a person's Ctrl-C, or leaving the debugger."""
 
 
 def run_trial(trial: Trial) -> Run:
@@ -79,24 +44,17 @@ def run_trial(trial: Trial) -> Run:
     started = time.perf_counter()
     case = trial.case
     folder = folder_for(trial.cassettes, case.suite, case.name, trial.number)
-    chosen = plan(trial.mode, trial.record, recorded=(folder / "tools.yaml").exists())
-    run = Run(trial=trial.number, mode=chosen.mode, task=_task_text(case))
+    chosen = plan(trial.mode, trial.record, recorded=has_recording(folder))
+    run = Run(trial=trial.number, mode=chosen.mode, task=case.fields.task or turns_of(case.fields.turns or ("",))[0])
     run.cassette = os.path.relpath(folder, trial.cassettes.parent).replace(os.sep, "/")
     try:
         with _surroundings(trial, chosen):
-            stage = _set_up(trial, chosen, folder)
-            _perform(stage, run)
+            setting = _set_up(trial, chosen, folder)
+            _perform(setting, run)
     except (AgentOpsError, OSError) as error:
         _not_started(run, error)
     run.duration_s = time.perf_counter() - started
     return run
-
-
-def _task_text(case: Case) -> str:
-    turns = case.fields.turns
-    if case.fields.task is not None or not turns:
-        return case.fields.task or ""
-    return turns[0].user if isinstance(turns[0], Turn) else turns[0]
 
 
 def _surroundings(trial: Trial, chosen: Plan) -> AbstractContextManager[None]:
@@ -107,20 +65,19 @@ def _surroundings(trial: Trial, chosen: Plan) -> AbstractContextManager[None]:
 
 
 def _not_started(run: Run, error: Exception) -> None:
-    kind = "cassette" if isinstance(error, CassetteError) else "setup"
     run.outcome = "error"
     run.stop = str(error)
-    run.problems.append(Problem(kind=kind, text=str(error)))  # type: ignore[arg-type]
+    run.problems.append(Problem(kind="cassette" if isinstance(error, CassetteError) else "setup", text=str(error)))
 
 
-def _set_up(trial: Trial, chosen: Plan, folder: Path) -> Stage:
+def _set_up(trial: Trial, chosen: Plan, folder: Path) -> Setting:
     case = trial.case
     cassette = read(folder / "tools.yaml", case=f"{case.suite}/{case.name}", cache=trial.cache) if chosen.replay else None
     network_guard().drain()
-    toolbox = trial.make_toolbox()
+    toolbox = _make_toolbox(trial, chosen)
     contracts = toolbox.contracts
     membrane = Membrane(os.environ)
-    for known in (_task_text(case), case.fields.setup):
+    for known in (case.fields.task, case.fields.setup):
         membrane.hide(known)  # secrets that the case itself names get the same placeholder in every mode
     replayed = cassette if not chosen.live else None
     values = TrialValues(
@@ -133,7 +90,7 @@ def _set_up(trial: Trial, chosen: Plan, folder: Path) -> Stage:
     recorder = Recorder() if chosen.write else None
     meter = BudgetMeter(case.fields.budget)
     session = Session(contracts=contracts, membrane=membrane, values=values, meter=meter, folder=folder, player=player)
-    loop = ToolLoop()
+    tool_loop = ToolLoop()
     answers = TapeAnswers(
         plan=chosen,
         toolbox=toolbox,
@@ -142,11 +99,10 @@ def _set_up(trial: Trial, chosen: Plan, folder: Path) -> Stage:
         player=player,
         recorder=recorder,
         latch=session.latch,
-        run_async=loop.run,
+        run_async=tool_loop.run,
     )
-    stages = (ContractStage(contracts, enforce=trial.enforce_contracts), BudgetStage(meter))
-    session.guard = Guard(stages, answers)
-    return Stage(
+    session.guard = Guard((ContractStage(contracts, enforce=trial.enforce_contracts), BudgetStage(meter)), answers)
+    return Setting(
         trial=trial,
         plan=chosen,
         folder=folder,
@@ -157,73 +113,45 @@ def _set_up(trial: Trial, chosen: Plan, folder: Path) -> Stage:
         player=player,
         recorder=recorder,
         answers=answers,
-        loop=loop,
+        agent_loop=AgentLoop(),
+        tool_loop=tool_loop,
+        before=toolbox.snapshot() if chosen.live else None,
     )
 
 
-def _perform(stage: Stage, run: Run) -> None:
-    session = stage.session
+def _make_toolbox(trial: Trial, chosen: Plan) -> Toolbox:
+    """The trial's tools. In replay they are made for their contracts alone, with no network."""
+    try:
+        return trial.make_toolbox()
+    except (Exception, SystemExit) as error:
+        if isinstance(error, AgentOpsError) and not isinstance(error, NetworkBlocked):
+            raise
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        text = f"the tools could not be made: {type(error).__name__}: {error} ({Path(frame.filename).name}:{frame.lineno})"
+        if not chosen.live:
+            text += (
+                "\n  cure: in replay a factory is called for its contracts only: connect on first use, inside a tool, "
+                "or declare the tools in YAML (contracts:)"
+            )
+        raise LoadError(text) from error
+
+
+def _perform(setting: Setting, run: Run) -> None:
+    session = setting.session
     threads = set(threading.enumerate())
-    if stage.plan.live:
-        stage.before = _snapshot(stage)
-    stage.meter.start()
+    setting.meter.start()
     failure: BaseException | None = None
     try:
-        run.output = _converse(stage)
-    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        run.output = converse(setting)
+    except _PASSING:
+        session.close()
         raise
-    except BaseException as error:  # TrialTimeout and an agent's own BaseExceptions too
+    except BaseException as error:  # TrialTimeout, sys.exit() and pytest.skip() in an agent are its failures, too
         failure = error
         run.error = "".join(traceback.format_exception(error))
-    wait_for_threads(threads)
+    setting.agent_loop.close()
+    wait_for_threads(threads, besides=setting.tool_loop.thread)
     session.close()
-    stage.loop.close()
-    ended(stage, run, failure)
-    settle(stage, run)
-
-
-def _converse(stage: Stage) -> Json:
-    """The turns, each a call of the agent with the conversation so far; the last reply is the output."""
-    case = stage.trial.case
-    turns = case.fields.turns or (case.fields.task or "",)
-    output: Json = None
-    for turn in turns:
-        text = turn.user if isinstance(turn, Turn) else turn
-        if not getattr(stage.trial.agent, "plays_user", False):
-            stage.session.user(text)
-        output = _one_turn(stage, text)
-        if stage.plan.live and stage.session.turns:
-            stage.session.turns[-1].state = State(before=stage.before, after=_snapshot(stage), known=True, why="")
-    return output
-
-
-def _one_turn(stage: Stage, text: str) -> Json:
-    fields = stage.trial.case.fields
-    session = stage.session
-    task = Task(
-        text=text,
-        messages=[dict(m) for m in session.messages if m.get("role") in ("user", "assistant")],
-        model=fields.model,
-        prompt=fields.prompt,
-        context=fields.context or {},
-        setup=fields.setup or {},
-        principal=fields.principal or Principal(),
-        thread=f"{stage.trial.case.suite}/{stage.trial.case.name}.t{stage.trial.number}",
-        session=session,
-    )
-    value = call_agent(stage.trial.agent, (task, stage.toolbox), stage.meter)
-    try:
-        plain = jsonable(value)
-    except NotJson as error:
-        text = f"the agent returned what JSON cannot say: {error}\n  cure: return text, a JSON value, or None"
-        session.latch(Problem(kind="agent", text=text))
-        return None
-    hidden = session.membrane.hide(plain)
-    if isinstance(hidden, str) and not getattr(stage.trial.agent, "plays_user", False):
-        session.say(hidden)
-    return hidden
-
-
-def _snapshot(stage: Stage) -> Json:
-    state = stage.toolbox.snapshot()
-    return None if state is None else stage.session.values.fold(stage.session.membrane.hide(state))
+    setting.tool_loop.close()
+    ended(setting, run, failure)
+    settle(setting, run)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import AgentOpsError, BudgetExceeded, CassetteMiss, SessionClosed, ToolError
+from ..errors import AgentOpsError, BudgetExceeded, CassetteMiss, SessionClosed, ToolBlocked, ToolError, ToolRejected
 from ..schema.call import Call, ErrorInfo
 from ..schema.case import Outcome
 from ..schema.contract import Contract
@@ -60,6 +60,7 @@ class Session:
         self.models: list[str] = []
         self.finished: tuple[Outcome, str] | None = None
         self._closed = False
+        self._running: list[Call] = []
         self._lock = threading.RLock()
 
     # ---- what the agent does
@@ -72,7 +73,8 @@ class Session:
         except BaseException as error:
             self._failed(pending, error)
             raise
-        return self._returned(pending, value)
+        self._returned(pending)
+        return value
 
     async def acall(self, name: str, args: Mapping[str, object]) -> Json:
         """Like `call`, awaiting async tools."""
@@ -82,7 +84,8 @@ class Session:
         except BaseException as error:
             self._failed(pending, error)
             raise
-        return self._returned(pending, value)
+        self._returned(pending)
+        return value
 
     def say(self, text: str) -> None:
         """A text to the user."""
@@ -143,6 +146,7 @@ class Session:
         with self._lock:
             self._refuse_late(name)
             self.calls.append(call)
+            self._running.append(call)
             if self.turns:
                 self.turns[-1].calls.append(call)
         try:
@@ -161,10 +165,14 @@ class Session:
             self.problems.append(Problem(kind="closed", text=text, data={"tool": name}))
             raise SessionClosed(text)
 
-    def _returned(self, pending: Pending, value: Json) -> Json:
-        pending.call.result = value
-        self._tool_message(pending.call.tool, value)
-        return value
+    def _returned(self, pending: Pending) -> None:
+        pending.call.result = pending.result
+        self._tool_message(pending.call.tool, pending.result)
+        self._done(pending.call)
+
+    def _done(self, call: Call) -> None:
+        with self._lock:
+            self._running = [other for other in self._running if other is not call]
 
     def _failed(self, pending: Pending, error: BaseException) -> None:
         call = pending.call
@@ -176,15 +184,22 @@ class Session:
             call.error = ErrorInfo(type="budget_exceeded", message=str(error) or "out of time")
         elif isinstance(error, CassetteMiss):
             call.error = ErrorInfo(type="CassetteMiss", message=str(error.data.get("reason", "miss")))
+        else:
+            call.error = ErrorInfo(type=type(error).__name__, message=str(self.membrane.hide(str(error))))
         if not call.reached:
             self._stopped(pending, error)
+        self._done(call)
 
     def _stopped(self, pending: Pending, error: BaseException) -> None:
         """A call that the guard stopped while the recorded run made it: from here on the replay is another run."""
-        if self.player is None or isinstance(error, CassetteMiss):
+        if self.player is None or not isinstance(error, (ToolBlocked, ToolRejected, BudgetExceeded, TrialTimeout)):
             return
-        made = self.player.not_made(pending.call.tool, self.values.fold(pending.args))
-        if made:
+        if self.player.not_made(pending.call.tool, self.values.fold(pending.args)):
+            self.diverged()
+
+    def diverged(self) -> None:
+        """The guard made this another run than the recorded one."""
+        if self.player is not None:
             self.labels.add("counterfactual")
             self.player.counterfactual()
 
@@ -195,6 +210,10 @@ class Session:
     # ---- the end
 
     def close(self) -> None:
-        """The agent has returned: no call is let through any more."""
+        """The agent has returned: no call is let through any more, and one that still runs is another failure."""
         with self._lock:
             self._closed = True
+            running = [] if self.meter.timed_out else [call.tool for call in self._running]
+            for name in running:
+                text = f"{name} still ran when the agent had returned; wait for your threads and tasks before returning"
+                self.problems.append(Problem(kind="closed", text=text, data={"tool": name}))

@@ -3,37 +3,47 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import BudgetExceeded, CassetteError, CassetteMiss, SecretFound, ToolBlocked, ToolError, ToolRejected
 from ..schema.pins import Pins, contract_digest
-from ..schema.run import Problem, Run, State, Usage
+from ..schema.run import Problem, Run, Usage
 from ..tape.stale import staleness
 from ..tape.store import save, save_partial
 from .budget import TrialTimeout
 from .network import network_guard
+from .state import settle_state
 
 if TYPE_CHECKING:
-    from .run import Stage
+    from .setting import Setting
 
 
-def ended(stage: Stage, run: Run, failure: BaseException | None) -> None:
+def ended(setting: Setting, run: Run, failure: BaseException | None) -> None:
     """The run's outcome and the sentence on why it stopped; what the guard latched wins over what the agent made of it."""
-    meter, session = stage.meter, stage.session
-    if meter.timed_out or isinstance(failure, TrialTimeout):
+    meter, session = setting.meter, setting.session
+    cause = _cause(failure)
+    if meter.timed_out or isinstance(cause, TrialTimeout):
         run.outcome, run.stop = "timed_out", f"the trial's {meter.seconds:g} seconds were over (budget.seconds)"
-    elif meter.exceeded is not None or isinstance(failure, BudgetExceeded):
-        run.outcome, run.stop = "budget_exceeded", str(meter.exceeded or failure)
-    elif isinstance(failure, (ToolBlocked, ToolRejected)):
-        run.outcome, run.stop = "blocked", f"the agent did not catch: {failure}"
-    elif failure is not None:
-        run.outcome, run.stop = "error", _failure_sentence(failure)
+    elif meter.exceeded is not None or isinstance(cause, BudgetExceeded):
+        run.outcome, run.stop = "budget_exceeded", str(meter.exceeded or cause)
+    elif isinstance(cause, (ToolBlocked, ToolRejected)):
+        run.outcome, run.stop = "blocked", f"the agent did not catch: {cause}"
+    elif cause is not None:
+        run.outcome, run.stop = "error", _failure_sentence(cause)
     elif session.finished is not None:
         run.outcome, run.stop = session.finished
-    if run.outcome != "error":
-        run.error = None
-    elif run.error is not None:
-        run.error = str(session.membrane.hide(run.error))
+    run.error = str(session.membrane.hide(run.error)) if run.error is not None and run.outcome == "error" else None
+    run.stop = None if run.stop is None else str(session.membrane.hide(run.stop))
+
+
+def _cause(failure: BaseException | None) -> BaseException | None:
+    """What the agent failed with; of a task group's failures the guard's own, else the only one."""
+    if not isinstance(failure, BaseExceptionGroup):
+        return failure
+    causes = [_cause(inner) for inner in failure.exceptions]
+    ours = [c for c in causes if isinstance(c, (TrialTimeout, BudgetExceeded, CassetteMiss, ToolBlocked, ToolRejected))]
+    return ours[0] if ours else causes[0] if len(causes) == 1 else failure
 
 
 def _failure_sentence(failure: BaseException) -> str:
@@ -44,28 +54,30 @@ def _failure_sentence(failure: BaseException) -> str:
     return f"the agent raised {type(failure).__name__}: {failure}"
 
 
-def settle(stage: Stage, run: Run) -> None:
+def settle(setting: Setting, run: Run) -> None:
     """Fill in the rest of the run."""
-    session = stage.session
+    session = setting.session
     run.calls, run.messages, run.said, run.turns = session.calls, session.messages, session.said, session.turns
+    run.problems = session.problems  # the list itself: a call after the end is seen as long as anybody looks
     run.model_steps = len(session.usages)
-    _network(stage, run)
-    _state(stage, run)
-    _unused(stage, run)
-    _pins(stage, run)
-    _cost(stage, run)
-    run.problems = session.problems
-    if stage.plan.write:
-        _keep(stage, run)
+    if run.outcome == "timed_out" and setting.player is not None and setting.player.unused():
+        session.diverged()  # what was not made in time is not unused
+    _network(setting, run)
+    settle_state(setting, run)
+    _unused(setting, run)
+    _pins(setting, run)
+    _cost(setting, run)
+    if setting.plan.write:
+        _keep(setting, run)
     labels = set(session.labels)
     if any(call.source == "stub" for call in run.calls):
         labels.add("stub")
-    if stage.player is not None and stage.player.racy:
+    if setting.player is not None and setting.player.racy:
         labels.add("racy")
     run.labels = sorted(labels)
 
 
-def _network(stage: Stage, run: Run) -> None:
+def _network(setting: Setting, run: Run) -> None:
     blocked, children = network_guard().drain()
     for address in dict.fromkeys(blocked):
         text = (
@@ -73,78 +85,49 @@ def _network(stage: Stage, run: Run) -> None:
             "  cure: reach it inside a tool (its answer is recorded), or allow it in the case: "
             f'network: {{allow: ["{address}"]}}'
         )
-        stage.session.latch(Problem(kind="network", text=text, data={"address": address}))
-    if children and not stage.plan.live:
-        stage.session.labels.add("child_process")
+        setting.session.latch(Problem(kind="network", text=text, data={"address": address}))
+    if children and not setting.plan.live:
+        setting.session.labels.add("child_process")
 
 
-def _state(stage: Stage, run: Run) -> None:
-    if stage.plan.live and stage.player is None:
-        snapshot = stage.toolbox.snapshot()
-        if snapshot is None:
-            run.state = State()
-        else:
-            after = stage.session.values.fold(stage.session.membrane.hide(snapshot))
-            run.state = State(before=stage.before, after=after, known=True, why="")
+def _unused(setting: Setting, run: Run) -> None:
+    player = setting.player
+    if player is None or setting.plan.write:
         return
-    cassette, player = stage.cassette, stage.player
-    if cassette is None or player is None or not cassette.has_state:
-        return
-    why = _state_unknown(stage)
-    run.state = State(before=cassette.state_before, after=cassette.state_after, known=not why, why=why)
-    if run.turns and not why:
-        run.turns[-1].state = run.state
-
-
-def _state_unknown(stage: Stage) -> str:
-    """Why the recorded state is not this run's state; empty if it is."""
-    player = stage.player
-    if player is None:
-        return "no recording"
-    if "counterfactual" in stage.session.labels:
-        return "the guard stopped a call that the recorded run had made"
-    if stage.answers.live_writes:
-        return "a write ran live beside the replayed calls"
-    left = [r.tool for r in player.unused() if stage.session.contracts[r.tool].writes] if player.known_tools else []
-    if left:
-        return f"recorded calls that change state were not made: {', '.join(left)}"
-    return ""
-
-
-def _unused(stage: Stage, run: Run) -> None:
-    player = stage.player
-    if player is None or stage.plan.write:
-        return
-    how = stage.trial.case.fields.replay
+    how = setting.trial.case.fields.replay
     policy = how.unused if how else "error"
-    if any(p.kind == "miss" for p in stage.session.problems):
+    if any(p.kind == "miss" for p in setting.session.problems):
         return  # the miss report lists what was not played; a second report would only repeat it
     left = player.unused()
-    if not left or "counterfactual" in stage.session.labels:
+    if not left or "counterfactual" in setting.session.labels:
         return
     writes = [r for r in left if player.writes(r)]
     fatal = writes if policy != "error" else left
     for recordings, kind in ((fatal, "unused"), ([r for r in left if r not in fatal], "unused_warning")):
         if recordings and not (kind == "unused_warning" and policy == "ignore"):
-            stage.session.latch(Problem(kind=kind, text=player.unused_report(recordings), data={"count": len(recordings)}))  # type: ignore[arg-type]
+            setting.session.latch(Problem(kind=kind, text=player.unused_report(recordings), data={"count": len(recordings)}))  # type: ignore[arg-type]
 
 
-def _pins(stage: Stage, run: Run) -> None:
-    contracts = stage.session.contracts
+def _pins(setting: Setting, run: Run) -> None:
+    contracts = setting.session.contracts
     called = sorted({call.tool for call in run.calls if call.reached and call.tool in contracts})
     run.pins = Pins(tools={name: contract_digest(contracts[name]) for name in called})
-    if stage.cassette is None:
+    if setting.cassette is None:
         return
-    for sentence, fatal in staleness(stage.cassette, contracts):
+    for sentence, fatal in staleness(setting.cassette, contracts):
         run.stale.append(sentence)
         if fatal:
-            stage.session.latch(Problem(kind="cassette", text=sentence))
+            setting.session.latch(Problem(kind="cassette", text=sentence))
 
 
-def _cost(stage: Stage, run: Run) -> None:
-    session, model = stage.session, stage.trial.case.fields.model
+def _cost(setting: Setting, run: Run) -> None:
+    session, model = setting.session, setting.trial.case.fields.model
     tools = sum(
-        (stage.session.contracts[c.tool].cost_usd or Decimal(0) for c in run.calls if c.reached and c.tool in session.contracts),
+        (
+            setting.session.contracts[c.tool].cost_usd or Decimal(0)
+            for c in run.calls
+            if c.reached and c.tool in session.contracts
+        ),
         Decimal(0),
     )
     if not session.usages and model is not None:
@@ -160,23 +143,21 @@ def _cost(stage: Stage, run: Run) -> None:
     run.usage = Usage(input=sum(u.input for u in known), output=sum(u.output for u in known))
 
 
-def _keep(stage: Stage, run: Run) -> None:
+def _keep(setting: Setting, run: Run) -> None:
     """Write the recording where the agent ended by itself or was stopped by the guard; else leave the old one and say so."""
-    recorder, session = stage.recorder, stage.session
-    if recorder is None or (stage.player is not None and not recorder.added):
+    recorder, session = setting.recorder, setting.session
+    if recorder is None or (setting.player is not None and not recorder.added):
         return
     cassette = recorder.cassette(
-        case=f"{stage.trial.case.suite}/{stage.trial.case.name}",
+        case=f"{setting.trial.case.suite}/{setting.trial.case.name}",
         pins=run.pins or Pins(),
         values=session.values,
-        before=stage.cassette if stage.player is not None else None,
+        before=setting.cassette if setting.player is not None else None,
         state=run.state if run.state.known else None,
     )
-    path = stage.folder / "tools.yaml"
-    expected = stage.trial.case.fields.expect
-    crashed = run.outcome == "error" and not (expected and expected.outcome == "error") and path.exists()
+    path = setting.folder / "tools.yaml"
     try:
-        if stage.answers.broken or run.outcome == "timed_out" or crashed or any(p.kind == "miss" for p in session.problems):
+        if not _is_good(setting, run, path):
             save_partial(path, cassette, session.membrane.scan)
             session.labels.add("not_recorded")
         elif save(path, cassette, session.membrane.scan):
@@ -185,3 +166,14 @@ def _keep(stage: Stage, run: Run) -> None:
         session.latch(Problem(kind="secret", text=str(error)))
     except (CassetteError, OSError) as error:
         session.latch(Problem(kind="cassette", text=str(error)))
+
+
+def _is_good(setting: Setting, run: Run, path: Path) -> bool:
+    """Whether the run ended in a way that makes its recording worth replaying."""
+    if setting.answers.broken or any(p.kind in ("miss", "closed") for p in setting.session.problems):
+        return False
+    expect = setting.trial.case.fields.expect
+    if run.outcome == (expect.outcome if expect and expect.outcome else "completed"):
+        return True
+    # an agent that crashed has no good recording to spoil, if it is the first
+    return not path.exists() if run.outcome == "error" else run.outcome != "timed_out"

@@ -1,4 +1,4 @@
-"""What a replay changes around the agent: the network guard, and placeholder keys so that SDK clients can be made without a key."""
+"""What a replay changes around the agent: no network, and placeholder keys so that SDK clients can be made without a key."""
 
 from __future__ import annotations
 
