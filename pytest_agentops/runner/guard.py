@@ -1,6 +1,7 @@
 """The guard: the pipeline that every tool call passes, in every mode.
 
-Stages look at a call in order before it is answered, and in reverse order after. A stage stops a call by raising; the first one wins.
+Stages look at a call in order before it is answered, and in reverse order after. A stage stops a call by raising; the first
+one wins.
 The answer itself (recording, canned answer or the real tool) is the only part that may wait, so sync and async share the rest.
 """
 

@@ -91,9 +91,9 @@ def _in_a_loop() -> bool:
 
 @contextmanager
 def _alarm(seconds: float, over: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Raise `TrialTimeout` in the block when its seconds are over, where the platform can (SIGALRM, main thread, nobody else's timer).
+    """Raise `TrialTimeout` in the block when its seconds are over, again and again until it is left.
 
-    It is raised again and again until the block is left.
+    Only where the platform can: SIGALRM, the main thread, nobody else's timer.
     """
     usable = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
     if not usable or signal.getitimer(signal.ITIMER_REAL)[0] > 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..errors import AgentOpsError
 from ..schema.run import Problem, Run, State
+from ..schema.values import Json
 from .setting import Setting, Written
 
 BETWEEN = (

@@ -10,8 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypeAlias
 
-from annotated_types import Ge, Gt, Le, MinLen
-
 from .tier import Effect
 from .values import JsonObject
 
@@ -28,7 +26,22 @@ Extra: TypeAlias = Literal["allow", "forbid", "forbid_writes"]
 Missing: TypeAlias = Literal["forbid", "allow"]
 Outcome: TypeAlias = Literal["completed", "interrupted", "blocked", "budget_exceeded", "timed_out", "unanswerable", "error"]
 ApprovalWord: TypeAlias = Literal["approve", "edit", "reject", "escalate", "timeout"]
-Count: TypeAlias = Annotated[int, Ge(0)]
+
+
+class Says:
+    """JSON Schema keywords of an annotated type (pydantic asks for them by this method's name when it makes the schema)."""
+
+    __slots__ = ("keywords",)
+
+    def __init__(self, **keywords: Any) -> None:
+        self.keywords = keywords
+
+    def __get_pydantic_json_schema__(self, core_schema: Any, handler: Any) -> JsonObject:
+        schema: JsonObject = {**handler(core_schema), **self.keywords}
+        return schema
+
+
+Count: TypeAlias = Annotated[int, Says(minimum=0)]
 Ref: TypeAlias = str | dict[str, Any]
 """``./file.py:attr``, ``module:attr``, a registered name, a fixture's name, or one registered name with options."""
 CallRef: TypeAlias = str | dict[str, dict[str, Any] | None]
@@ -158,8 +171,8 @@ class PassIf:
     """How many trials must pass; both keys must hold where both are given."""
 
     __pydantic_config__ = STRICT
-    rate: Annotated[float, Ge(0), Le(1)] | None = None
-    at_least: Annotated[int, Ge(1)] | None = None
+    rate: Annotated[float, Says(minimum=0, maximum=1)] | None = None
+    at_least: Annotated[int, Says(minimum=1)] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,11 +180,11 @@ class Budget:
     """Hard limits of one trial; going over ends it with outcome budget_exceeded (seconds: timed_out)."""
 
     __pydantic_config__ = STRICT
-    usd: Annotated[float, Ge(0)] | None = None
-    steps: Annotated[int, Ge(1)] | None = None
-    tool_calls: Annotated[int, Ge(0)] | None = None
-    tokens: Annotated[int, Ge(0)] | None = None
-    seconds: Annotated[float, Gt(0)] | None = None
+    usd: Annotated[float, Says(minimum=0)] | None = None
+    steps: Annotated[int, Says(minimum=1)] | None = None
+    tool_calls: Annotated[int, Says(minimum=0)] | None = None
+    tokens: Annotated[int, Says(minimum=0)] | None = None
+    seconds: Annotated[float, Says(exclusiveMinimum=0)] | None = None
     degrade: tuple[JsonObject, ...] | None = None
 
 
@@ -262,7 +275,7 @@ class ContractSpec:
     parameters: JsonObject | None = None
     returns: JsonObject | None = None
     effect: Effect | None = None
-    tier: Annotated[int, Ge(0), Le(4)] | None = None
+    tier: Annotated[int, Says(minimum=0, maximum=4)] | None = None
     scopes: tuple[str, ...] | None = None
     cost_usd: float | str | None = None
     idempotency_key: str | None = None
@@ -288,7 +301,7 @@ class CaseFields:
     """pytest's usefixtures."""
     policies: tuple[str, ...] | None = None
     task: str | None = None
-    turns: Annotated[tuple[str | Turn, ...], MinLen(1)] | None = None
+    turns: Annotated[tuple[str | Turn, ...], Says(minItems=1)] | None = None
     setup: JsonObject | None = None
     """Handed to tool factories that take `setup`, and to the agent as task.setup."""
     model: str | None = None
@@ -299,9 +312,9 @@ class CaseFields:
     clock: str | None = None
     """The time that task.now() starts from in replay (ISO 8601 with zone); default: the recording's."""
     budget: Budget | None = None
-    trials: Annotated[int, Ge(1)] | None = None
+    trials: Annotated[int, Says(minimum=1)] | None = None
     pass_if: PassIf | None = None
-    matrix: dict[str, Annotated[tuple[Any, ...], MinLen(1)]] | None = None
+    matrix: dict[str, Annotated[tuple[Any, ...], Says(minItems=1)]] | None = None
     """Case fields (dots allowed) to lists; the product of the points are the variants."""
     approvals: tuple[ScriptedApproval, ...] | None = None
     faults: tuple[JsonObject, ...] | None = None
@@ -341,7 +354,7 @@ class SuiteFile:
     slo: JsonObject | None = None
     defaults: CaseFields | None = None
     gates: JsonObject | None = None
-    cases: Annotated[tuple[CaseEntry, ...], MinLen(1)]
+    cases: Annotated[tuple[CaseEntry, ...], Says(minItems=1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

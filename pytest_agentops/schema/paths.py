@@ -56,7 +56,7 @@ class Path:
         An index from the end (``[-1]``) needs a value to count in and covers nothing here; see `find`.
         """
         return len(concrete) >= len(self.steps) and all(
-            step is ALL or (step == key and type(step) is type(key)) for step, key in zip(self.steps, concrete, strict=False)
+            step is ALL or step == key for step, key in zip(self.steps, concrete, strict=False)
         )
 
     @property

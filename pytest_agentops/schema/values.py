@@ -15,13 +15,17 @@ import math
 import unicodedata
 import uuid
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any, TypeAlias
 
 Json: TypeAlias = Any
 """``None | bool | int | float | Decimal | str | list[Json] | dict[str, Json]`` (mypy has no useful recursive alias for it)."""
 
 JsonObject: TypeAlias = dict[str, Any]
+
+
+MAX_EXPONENT = 1000
+"""Greater numbers are refused: 1e999999999 would fill the memory as soon as somebody compares it."""
 
 
 class NotJson(ValueError):
@@ -64,7 +68,7 @@ def jsonable(value: object, path: str = "$") -> Json:
             raise NotJson(path, "float", f"{value!r} is not a JSON number")
         return float(value)
     if isinstance(value, Decimal):
-        if not value.is_finite():
+        if not value.is_finite() or abs(value.adjusted()) > MAX_EXPONENT:
             raise NotJson(path, "Decimal", f"{value!r} is not a JSON number")
         return _exact(value)
     if isinstance(value, Mapping):
@@ -125,7 +129,8 @@ def _canonical_rare(value: Json) -> Json:
         return value
     if isinstance(value, Decimal):
         whole = value.to_integral_value()
-        return int(whole) if whole == value else value.normalize()
+        # the default context would round to 28 digits, and two long numbers would be one
+        return int(whole) if whole == value else value.normalize(Context(prec=max(28, len(value.as_tuple().digits))))
     if isinstance(value, str):
         return _canonical(str(value))
     if isinstance(value, float):

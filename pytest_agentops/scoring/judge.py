@@ -8,7 +8,7 @@ from decimal import ROUND_CEILING
 from typing import Any
 
 from ..schema.case import Case, Expect
-from ..schema.run import Problem, Run
+from ..schema.run import Run
 from ..schema.values import decimal
 from ..schema.verdict import CheckResult, Verdict
 from .context import CheckContext, CheckFunction
@@ -43,7 +43,7 @@ def judge(
     if case.fields.expect is None and len(results) == 1 and results[0].passed:
         results = [replace(results[0], why="the case expects nothing but to complete: no other check was made")]
     run.checks = results
-    run.success = _succeeded(run, results, expect)
+    run.success = _succeeded(run, results)
 
 
 def _never_ran(run: Run) -> bool:
@@ -56,20 +56,11 @@ def _never_ran(run: Run) -> bool:
     )
 
 
-def _succeeded(run: Run, results: Sequence[CheckResult], expect: Expect) -> bool:
+def _succeeded(run: Run, results: Sequence[CheckResult]) -> bool:
     if run.outcome == "unanswerable" or not all(result.passed for result in results):
         return False
-    return not any(problem.fatal and not _expected(problem, run, expect) for problem in run.problems)
-
-
-def _expected(problem: Problem, run: Run, expect: Expect) -> bool:
-    """A case that wants a run to be stopped wants the problem that says so, too."""
-    outcome = _ENDS_AS.get(problem.kind)
-    return outcome is not None and run.outcome == outcome and _wants(expect, outcome)
-
-
-def _wants(expect: Expect, outcome: str) -> bool:
-    return expect.outcome == outcome or any(_wants(alternative, outcome) for alternative in expect.any or ())
+    # the outcome is as wanted by now: a problem that only says why the run ended so is wanted, too
+    return not any(problem.fatal and _ENDS_AS.get(problem.kind) != run.outcome for problem in run.problems)
 
 
 def verdict(case: Case, runs: Sequence[Run]) -> Verdict:

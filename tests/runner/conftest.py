@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_agentops import Toolbox
+from pytest_agentops.loading.build import build
 from pytest_agentops.loading.suite import case_from
-from pytest_agentops.parts import make_toolbox
 from pytest_agentops.runner.run import Trial, run_trial
+from pytest_agentops.schema.case import Case, ContractSpec
 from pytest_agentops.schema.run import Problem, Run
 from pytest_agentops.scoring.judge import judge
 from pytest_agentops.tape.cassette import ToolsCassette, read
+
+
+def make_toolbox(tools: Any, case: Case) -> Toolbox:
+    """A toolbox, a list of tools, or a factory of one of them; then what the contracts say."""
+    made = tools() if callable(tools) else tools
+    box = made if isinstance(made, Toolbox) else Toolbox(made)
+    return box.with_contracts(case.contracts) if case.contracts else box
 
 
 class Lab:
@@ -33,19 +42,20 @@ class Lab:
         mode: str = "replay",
         record: str = "none",
         enforce: bool = True,
-        make: Callable[[], Toolbox] | None = None,
+        contracts: Mapping[str, Any] | None = None,
         **fields: Any,
     ) -> Run:
         fields.setdefault("task", "do it")
         if "turns" in fields:
             del fields["task"]
         case = case_from(fields, id="one", suite="lab", file="lab.yaml", line=1)
-        parts = (tools,) if not isinstance(tools, tuple) else tools
+        if contracts:
+            case = replace(case, contracts={name: build(ContractSpec, spec) for name, spec in contracts.items()})
         trial = Trial(
             case=case,
             number=1,
             agent=agent,
-            make_toolbox=make or (lambda: make_toolbox(parts, case.fields.setup, case.contracts, case)),
+            make_toolbox=lambda: make_toolbox(tools, case),
             mode=mode,  # type: ignore[arg-type]
             record=record,  # type: ignore[arg-type]
             cassettes=self.root,

@@ -285,7 +285,7 @@ def test_keys_of_any_length_are_read_back(key: str, text: str) -> None:
         "\ud800",
         b"x",
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_what_json_cannot_say_is_refused(value: Any) -> None:
     with pytest.raises(NotJson):

@@ -97,6 +97,33 @@ GOLDEN = [
         """,
     ),
     (
+        "too early, with others in place before it",
+        [call("a"), call("c"), call("b")],
+        ["a", "b", "c"],
+        {"extra": "forbid"},
+        """\
+        2 of 3 expected calls fit, 1 out of order (order: in_order, args: partial, extra: forbid)
+          fits          1. a (call 1)
+          fits          2. b (call 3)
+          out of order  3. c
+                        it was call 2; wanted after call 3 (b)
+        """,
+    ),
+    (
+        "too late, with others in place before it",
+        [call("a"), call("c"), call("d"), call("b")],
+        ["a", "b", "c", "d"],
+        {"extra": "forbid"},
+        """\
+        3 of 4 expected calls fit, 1 out of order (order: in_order, args: partial, extra: forbid)
+          fits          1. a (call 1)
+          out of order  2. b
+                        it was call 4; wanted before call 2 (c)
+          fits          3. c (call 2)
+          fits          4. d (call 3)
+        """,
+    ),
+    (
         "the first one too late",
         [call("b"), call("c"), call("a")],
         ["a", "b", "c"],
@@ -107,6 +134,37 @@ GOLDEN = [
                         it was call 3; wanted before call 1 (b)
           fits          2. b (call 1)
           fits          3. c (call 2)
+        """,
+    ),
+    (
+        "the call it was wanted after is the last that came too late",
+        [call("a"), call("c"), call("b"), call("d")],
+        ["a", "b", "b", "c"],
+        {"order": "exact"},
+        """\
+        2 of 4 expected calls fit, 1 missing, 1 out of order, 1 not expected (order: exact, args: partial, extra: forbid)
+          fits          1. a (call 1)
+          fits          2. b (call 3)
+          missing       3. b
+                        b was called once, and a call meets one expectation only: call 3 goes with expectation 2
+          out of order  4. c
+                        it was call 2; wanted after call 3 (b)
+          not expected  call 4: d {}
+        """,
+    ),
+    (
+        "of two ways to see it the one that explains more",
+        [call("b"), call("c", x=2), call("a")],
+        ["a", "b", call("c", x=1)],
+        {},
+        """\
+        1 of 3 expected calls fit, 1 different, 1 out of order (order: in_order, args: partial, extra: allow)
+          out of order  1. a
+                        it was call 3; wanted before call 1 (b)
+          fits          2. b (call 1)
+          different     3. c {"x":1}
+                        call 2: c {"x":2}
+                          x: wanted 1, got 2
         """,
     ),
     (
@@ -222,3 +280,11 @@ def test_the_alignment_breaks_as_little_as_possible():
     found = match_calls(made, wanted, order="exact")
     assert found.extra == [2]
     assert found.missing == found.moved == found.near == []
+
+
+def test_near_misses_come_in_the_order_of_the_expectations():
+    made = [call("a", x=1, y=1), call("b", x=1, y=2)]
+    wanted = [call("a", x=5, y=5), call("b", x=1, y=1)]
+    found = match_calls(made, wanted, order="any_order")
+    assert [pair.expected for pair, _ in found.near] == [0, 1]
+    assert [[d.path for d in diffs] for _, diffs in found.near] == [["$.x", "$.y"], ["$.y"]]

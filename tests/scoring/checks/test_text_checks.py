@@ -98,6 +98,7 @@ def test_json_that_comes_as_text(check):
         "must be"
         in check("output", {"json_schema": {"properties": {"amount": {"type": "string"}}, "type": "object"}}, output=text).why
     )
+    assert check("output", {"equals": text}, output=text).passed
     assert not check("output", {"equals": 30}, output="30").passed
     assert not check("output", {"equals": "30"}, output=30).passed
 
@@ -128,4 +129,5 @@ def test_said_looks_at_every_message(check):
         '    "Looking it up."\n'
         '    "Refunded 30 USD."'
     )
+    assert check("said", {"not_contains": "i"}, said=said).why.count("not_contains") == 1
     assert "are none" in check("said", {"contains": "x"}, said=[]).why
