@@ -1,7 +1,8 @@
 """Code that YAML names: ``./file.py:attr`` beside the suite, or ``module:attr``.
 
-A file is imported once a session, as a submodule of a package made for its folder, so that two suites may both have ``tools.py``, relative
-imports work, and pytest rewrites its assertions. While it loads its folder is importable too (``from tools import Shop``).
+A file is imported once a session, as a submodule of a package made for its folder, so that two suites may both have
+``tools.py``, relative imports work, and pytest rewrites its assertions. While it loads its folder is importable too
+(``from tools import Shop``).
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import importlib
 import sys
+import sysconfig
+import traceback
 import types
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -66,19 +69,20 @@ def _import(name: str, ref: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is not None and (error.name == name or name.startswith(error.name + ".")):
             raise LoadError(f"{ref}: there is no module {error.name!r}", ref=ref) from error
-        raise LoadError(f"{ref}: importing it failed: {error}", ref=ref) from error
+        raise LoadError(f"{ref}: importing it failed: {error}{_place(error)}", ref=ref) from error
     except Exception as error:
-        where = _last_line(error)
-        raise LoadError(f"{ref}: importing it failed: {type(error).__name__}: {error}{where}", ref=ref) from error
+        told = error.msg if isinstance(error, SyntaxError) else error
+        raise LoadError(f"{ref}: importing it failed: {type(error).__name__}: {told}{_place(error)}", ref=ref) from error
 
 
-def _last_line(error: BaseException) -> str:
+def _place(error: BaseException) -> str:
+    """``file:line`` of the last line of a person's own code on the way to the error."""
     if isinstance(error, SyntaxError) and error.filename:
         return f" ({Path(error.filename).name}:{error.lineno})"
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return f" ({Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno})" if trace else ""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<frozen ")]
+    libraries = (*(sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib")), str(Path(__file__).parent))
+    own = [frame for frame in frames if not frame.filename.startswith(libraries)]
+    return f" ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else ""
 
 
 def _package(folder: Path) -> str:

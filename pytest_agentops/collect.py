@@ -6,6 +6,7 @@ import inspect
 import os
 import types
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,10 @@ from .loading.suite import LoadedSuite, Variant, load_suite
 from .parts import Fixture, Parts, agent_part, refs_of, tool_parts
 from .registry import Registry
 from .runner.surroundings import offline
+from .schema.case import Case
 from .schema.parsed import ParsedCache
 from .schema.run import Run
 from .settings import Settings
-
-PARTS_OF_CODE = ("agent", "tools", "python")
 
 
 class Suites:
@@ -72,8 +72,13 @@ SUITES = pytest.StashKey[Suites]()
 class CaseFile(pytest.Module):
     """One suite file. A Module, so that module-scoped fixtures find their node; nothing is imported for it."""
 
+    @classmethod
+    def of(cls, parent: pytest.Collector, path: Path) -> CaseFile:
+        file: CaseFile = cls.from_parent(parent, path=path)
+        file.obj = types.ModuleType(path.stem)
+        return file
+
     def collect(self) -> Iterator[CaseItem]:
-        self.obj = types.ModuleType(self.path.stem)
         suites = self.config.stash[SUITES]
         try:
             suite = load_suite(
@@ -82,34 +87,28 @@ class CaseFile(pytest.Module):
             suites.claim(suite, self.path)
             suites.register_tags(suite, self.config)
             parts = _all_parts(suite, suites)
-        except CaseFileError as error:
+        except (CaseFileError, LoadError, pytest.UsageError) as error:
             raise self.CollectError(str(error)) from None
         shapes = _Shapes()
         for variant in suite.variants:
             own = parts[variant.key]
             yield CaseItem.make(self, variant, own, shapes.of(variant, own))
 
-    def _getobj(self) -> types.ModuleType:
-        return types.ModuleType(self.path.stem)
-
 
 def _all_parts(suite: LoadedSuite, suites: Suites) -> dict[str, Parts]:
     """The code of every variant, each reference loaded once; all that cannot be had is one error."""
     base = suite.path.parent
     known: dict[str, Parts] = {}
-    mistakes: list[Mistake] = []
-    seen: set[str] = set()
+    mistakes: dict[str, Mistake] = {}
     for variant in suite.variants:
         if variant.key in known:
             continue
         try:
             known[variant.key] = suites.parts(variant, base)
-        except LoadError as error:
-            if str(error) not in seen:
-                seen.add(str(error))
-                mistakes.append(Mistake(file=suite.file, line=variant.line, col=1, found=str(error)))
+        except LoadError as error:  # the first case that names it is shown
+            mistakes.setdefault(str(error), Mistake(file=suite.file, line=variant.line, col=1, found=str(error)))
     if mistakes:
-        raise CaseFileError(mistakes)
+        raise CaseFileError(list(mistakes.values()))
     return known
 
 
@@ -170,6 +169,11 @@ class CaseItem(pytest.Function):
     parts: Parts
     trial: int
     runs: list[Run]
+    """The trials that no report has told of yet; shared by the items of one variant."""
+    silent: bool
+    """Whether the report of the phase that runs is made for other plugins only, and not logged."""
+    setup_read: bool
+    """Whether a fixture asked for the case."""
 
     @classmethod
     def make(
@@ -187,6 +191,7 @@ class CaseItem(pytest.Function):
         item.parts = parts
         item.trial = trial
         item.runs = [] if runs is None else runs
+        item.silent = item.setup_read = False
         return item
 
     def again(self, trial: int) -> CaseItem:
@@ -198,12 +203,19 @@ class CaseItem(pytest.Function):
         """How many trials this variant has in this session."""
         return self.config.stash[SUITES].settings.trials or self.variant.trials
 
+    def case(self) -> Case:
+        """The case as it is run in this session."""
+        case = self.variant.case()
+        if self.trials == case.trials:
+            return case
+        return replace(case, fields=replace(case.fields, trials=self.trials))
+
     def reportinfo(self) -> tuple[Path, int, str]:
         return self.path, self.variant.line - 1, self.name
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Our own failures are whole texts; a traceback would only hide them."""
-        if isinstance(excinfo.value, CheckFailed):
+        if isinstance(excinfo.value, (CheckFailed, LoadError)):
             return str(excinfo.value)
         text = super().repr_failure(excinfo)
         if "has no parameter defined" in str(excinfo.value):

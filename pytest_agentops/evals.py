@@ -66,7 +66,9 @@ class Evals:
     def __init__(self, config: pytest.Config, settings: Settings) -> None:
         self.config = config
         self.settings = settings
-        self.collected = 0
+        self.cases = 0
+        self.python_cases = 0
+        """Ordinary tests that use the fixture ``agent_eval``."""
         # properties cost memory with every report: made only where somebody reads them (workers do not know: they make them)
         self._junit = bool(config.getoption("xmlpath", None)) or hasattr(config, "workerinput")
         self._named = {_path_of(arg, config) for arg in config.args}
@@ -79,20 +81,23 @@ class Evals:
         path = os.path.normpath(file_path)
         if path not in self._named and not self.settings.reads(path):
             return None
-        return CaseFile.from_parent(parent, path=file_path)
+        return CaseFile.of(parent, file_path)
 
     def pytest_itemcollected(self, item: pytest.Item) -> None:
-        self.collected += isinstance(item, CaseItem) or item.get_closest_marker("agent_eval") is not None
+        if isinstance(item, CaseItem):
+            self.cases += 1
+        elif "agent_eval" in getattr(item, "fixturenames", ()):
+            self.python_cases += 1
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         output = getattr(self.config, "workeroutput", None)
         if output is not None:
-            output["agentops_collected"] = self.collected
+            output["agentops_collected"] = (self.cases, self.python_cases)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Items live to the end: taken out of the collector's sight, they are not walked again during every case."""
-        if self.collected >= MANY:
+        if self.cases >= MANY:
             gc.freeze()
             self.config.add_cleanup(gc.unfreeze)
 
@@ -111,27 +116,31 @@ class Evals:
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
         if not isinstance(pyfuncitem, CaseItem):
             return None
-        if pyfuncitem.trials == 1:
-            pyfuncitem.runs.clear()  # a rerun is a run of its own, reported by its own report
         run_case(pyfuncitem)
         return True
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, None]:
         outcome = yield
-        if isinstance(item, CaseItem):
+        if isinstance(item, CaseItem) and not item.silent:
             report = outcome.get_result()
             if report.when == "call" or report.outcome != "passed":
                 report.agentops = case = case_json(item)
+                item.runs.clear()  # told once: an attempt that is made again brings its own
                 if report.when == "call" and self._junit:
                     from .reports.junit import properties
 
                     report.user_properties.extend(properties({**case, "status": None}))
+            if report.when == "teardown" and item.trial == item.trials:
+                item.runs.clear()  # pytest keeps the items to the end of the session
 
     @pytest.fixture
     def agent_case(self, request: pytest.FixtureRequest) -> Case | None:
         """The case that is running (schema.case.Case), for fixtures that depend on it; None in an ordinary test."""
-        return request.node.variant.case() if isinstance(request.node, CaseItem) else None
+        if not isinstance(request.node, CaseItem):
+            return None
+        request.node.setup_read = True
+        return request.node.case()
 
 
 def case_json(item: CaseItem) -> JsonObject:

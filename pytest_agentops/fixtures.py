@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from . import code
 from .errors import CheckFailed, UsageError
 from .parts import make_toolbox
 from .runner.events import write_events
@@ -15,58 +17,54 @@ from .runner.run import Trial, run_trial
 from .schema.case import Case
 from .schema.run import Run
 from .scoring.judge import judge, verdict
-from .settings import Settings, settings_of
+from .settings import settings_of
+
+_PYTESTS_OWN = ("trials", "pass_if", "matrix", "skip", "xfail", "tags", "fixtures")
+"""Fields of a case that an ordinary test says in pytest's own words."""
+
+_TAKEN = pytest.StashKey[dict[tuple[str, str], str]]()
+"""(suite, id) -> the test that records under it."""
 
 
 class AgentEval:
     """Runs an agent on a task; call it with what the marker does not say already."""
 
-    def __init__(self, settings: Settings, suite: str, name: str, given: Mapping[str, Any], file: str, line: int) -> None:
-        self._settings = settings
-        self._suite = suite
-        self._name = name
-        self._given = dict(given)
-        self._file = file
-        self._line = line
+    def __init__(self, node: pytest.Item, test: Callable[..., Any], given: dict[str, Any]) -> None:
+        path, line, _ = node.reportinfo()
+        self._node = node
+        self._settings = settings_of(node.config)
+        self._given = given
+        self._path = Path(path)
+        self._file = _shown(self._path, self._settings.rootdir)
+        self._line = (line or 0) + 1
+        self._suite = slug(self._path.stem)
+        self._name = _name(node, test)
         self._ids: set[str] = set()
 
     @classmethod
     def of(cls, request: pytest.FixtureRequest) -> AgentEval:
-        """For one test: its marker's words, its module's name as the suite, its function's name as the case."""
+        """For one test: its marker's words, its module's name as the suite, its own name as the case's."""
         given: dict[str, Any] = {}
-        for mark in request.node.iter_markers("agent_eval"):
-            words = dict(mark.kwargs)
-            if mark.args:
-                words.setdefault("task", mark.args[0])
-            given = {**words, **given}
-        path, line, _ = request.node.reportinfo()
-        name = request.function.__name__
-        if request.node.name != name and "id" not in given:
-            given["id"] = None  # a parametrized test must name its recording itself
-        settings = settings_of(request.config)
-        relative = (
-            request.path.relative_to(settings.rootdir).as_posix() if request.path.is_relative_to(settings.rootdir) else str(path)
-        )
-        return cls(settings, slug(request.path.stem), name, given, relative, (line or 0) + 1)
+        for mark in request.node.iter_markers("agent_eval"):  # the closest comes first and wins
+            given = {**({"task": mark.args[0]} if mark.args else {}), **mark.kwargs, **given}
+        return cls(request.node, request.function, given)
 
-    def __call__(self, task: str | None = None, /, *, check: bool = True, **fields: Any) -> Run:
-        """One trial of ``agent`` on ``task``; raises `CheckFailed` unless it succeeded (with ``check=False`` it gives the run back).
+    def __call__(self, task: str | None = None, /, **fields: Any) -> Run:
+        """One trial of `agent` on `task`; raises `CheckFailed` unless it succeeded (``check=False`` gives the run back).
 
-        ``agent`` and ``tools`` are the objects themselves; every other word is a field of a case (``setup``, ``expect``, ``budget``...).
+        `agent` and `tools` are the objects themselves; `id` names the recording (default: the test's name); every other word
+        is a field of a case (`setup`, `expect`, `budget`...).
         """
-        from .loading.suite import case_from
-
         words = {**self._given, **fields}
         if task is not None:
             words["task"] = task
-        agent: Callable[..., Any] | None = words.pop("agent", None)
-        tools = words.pop("tools", ())
-        if agent is None or not callable(agent):
+        agent = words.pop("agent", None)
+        if not callable(agent):
             raise UsageError("agent_eval needs agent=, a callable agent(task, tools)")
-        check = words.pop("check", check)
-        ident = self._ident(words)
-        case = case_from(words, id=ident, suite=self._suite, file=self._file, line=self._line)
-        parts = (tools,) if tools else ()
+        tools = words.pop("tools", None)
+        check = words.pop("check", True)
+        case = self._case(words)
+        parts = () if tools is None else (tools,)
         run = run_trial(
             Trial(
                 case=case,
@@ -78,23 +76,42 @@ class AgentEval:
                 cassettes=self._settings.cassettes,
             )
         )
-        judge(run, case, python={})
-        self._events(run, case)
+        judge(run, case, python=self._python(case))
+        self._write_events(run, case)
         if check and not run.success:
             self._raise(run, case)
         return run
 
-    def _ident(self, words: dict[str, Any]) -> str:
-        given = words.pop("id", self._name)
+    def _case(self, words: dict[str, Any]) -> Case:
+        from .loading.suite import case_from
+
+        foreign = [word for word in _PYTESTS_OWN if word in words]
+        if foreign:
+            raise UsageError(f"agent_eval takes no {foreign[0]}: it runs once; use pytest's own marks and parametrize")
+        ident = self._ident(words.pop("id", self._name))
+        return case_from(words, id=ident, suite=self._suite, file=self._file, line=self._line)
+
+    def _ident(self, given: object) -> str:
+        """The id of this run; two that are equal would share one recording."""
         if given is None:
             raise UsageError("a parametrized test has to name its recording: agent_eval(id='...')")
         ident = slug(str(given))
-        if ident in self._ids:
-            raise UsageError(f"agent_eval: two runs of one test are called {ident!r}: give the second its own id=")
+        taken = self._node.config.stash.setdefault(_TAKEN, {})
+        other = taken.setdefault((self._suite, ident), self._node.nodeid)
+        if ident in self._ids or other != self._node.nodeid:
+            whose = "this test" if other == self._node.nodeid else other
+            raise UsageError(
+                f"agent_eval: {whose} has recorded a run as {self._suite}/{ident} already: give this one its own id="
+            )
         self._ids.add(ident)
         return ident
 
-    def _events(self, run: Run, case: Case) -> None:
+    def _python(self, case: Case) -> dict[str, Callable[..., Any]]:
+        named = case.fields.expect.python if case.fields.expect else None
+        refs = (named,) if isinstance(named, str) else named or ()
+        return {ref: code.load(ref, self._path.parent) for ref in refs}
+
+    def _write_events(self, run: Run, case: Case) -> None:
         path = self._settings.work / "runs" / case.suite / f"{case.name}.jsonl"
         run.events = path.relative_to(self._settings.rootdir).as_posix()
         write_events(run, path)
@@ -102,7 +119,21 @@ class AgentEval:
     def _raise(self, run: Run, case: Case) -> None:
         from .reports.failure import explain
 
-        raise CheckFailed(explain(case, [run], verdict(case, [run]), rerun=f"pytest '{self._file}' -k {self._name}"))
+        __tracebackhide__ = True
+        raise CheckFailed(explain(case, [run], verdict(case, [run]), rerun=f"pytest '{self._node.nodeid}'"))
+
+
+def _name(node: pytest.Item, test: Callable[..., Any]) -> str | None:
+    """The test's name, with its class; None if it is parametrized, since each point needs a recording of its own."""
+    name: str = test.__name__
+    if node.name != name:
+        return None
+    owner = getattr(node, "cls", None)
+    return name if owner is None else f"{owner.__name__}-{name}"
+
+
+def _shown(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
 
 def slug(text: str) -> str:

@@ -56,11 +56,7 @@ def agent_part(ref: Ref, base: Path, registry: Registry) -> tuple[Fixture | Call
         found = code.load(ref, base)
         if not callable(found):
             raise LoadError(f"{ref} is a {type(found).__name__}, no callable agent(task, tools)", ref=ref)
-        if inspect.isclass(found):
-            found = found()
-            if not callable(found):
-                raise LoadError(f"{ref}: its objects cannot be called as agent(task, tools)", ref=ref)
-        return found, None
+        return (_agent_object(found, ref) if inspect.isclass(found) else found), None
     if registry.built_in("agents", ref) or ref in registry.external("agents"):
         return _built_agent(ref, {}, registry), ref
     if ref in LATER:
@@ -68,12 +64,30 @@ def agent_part(ref: Ref, base: Path, registry: Registry) -> tuple[Fixture | Call
     return Fixture(ref), None
 
 
+def _agent_object(made_by: Callable[[], object], ref: str) -> Callable[..., Any]:
+    """A class of agents is made one of, with nothing."""
+    try:
+        agent = made_by()
+    except Exception as error:
+        raise LoadError(f"{ref}: it cannot be made: {type(error).__name__}: {error}", ref=ref) from error
+    if not callable(agent):
+        raise LoadError(f"{ref}: its objects cannot be called as agent(task, tools)", ref=ref)
+    return agent
+
+
 def _built_agent(name: str, options: JsonObject, registry: Registry) -> Callable[..., Any]:
     factory = registry.get("agents", name)
     if factory is None:
         later = f" ({LATER[name]})" if name in LATER else ""
         raise LoadError(f"no agent is registered as {name!r}{later}", ref=name, hint=did_you_mean(name, registry.names("agents")))
-    made: Callable[..., Any] = factory(**options)
+    try:
+        made: Callable[..., Any] = factory(**options)
+    except LoadError:
+        raise
+    except Exception as error:
+        raise LoadError(f"agent {name}: it cannot be made of these options: {error}", ref=name) from error
+    if not callable(made):
+        raise LoadError(f"agent {name}: its factory gave a {type(made).__name__}, no callable agent(task, tools)", ref=name)
     return made
 
 

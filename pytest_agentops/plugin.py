@@ -1,7 +1,7 @@
 """The switchboard: options, ini values, markers, delegation.
 
-Without ``--agent-evals`` this module is all that pytest sees of the package: it imports nothing of ours but itself, nothing heavy, and
-registers no hook that runs for a test.
+Without ``--agent-evals`` this module is all that pytest sees of the package: it imports nothing of ours but itself, nothing
+heavy, and registers no hook that runs for a test.
 """
 
 from __future__ import annotations
@@ -57,15 +57,27 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers",
         "agent_eval(task, *, agent, tools, id, expect, check, ...): what the agent_eval fixture runs when the test calls it",
     )
-    if config.getoption("agent_evals") or config.getini("agentops_evals"):
+    if _is_on(config):
         from . import evals
 
         evals.configure(config)
+    elif any(config.getoption(_dest(option)) is not None for option, _, _ in _OPTIONS):
+        from .settings import settings_of
+
+        settings_of(config)  # options that are wrong say so, whatever is run
+
+
+def _is_on(config: pytest.Config) -> bool:
+    return bool(config.getoption("agent_evals") or config.getini("agentops_evals"))
+
+
+def _dest(option: str) -> str:
+    return option.removeprefix("--").replace("-", "_")
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Say that a YAML path was given without the flag; the rest of the summary belongs to the session."""
-    if config.getoption("agent_evals") or config.getini("agentops_evals"):
+    if _is_on(config):
         return
     given = [arg for arg in config.args if arg.partition("::")[0].endswith((".yaml", ".yml"))]
     if given:

@@ -16,13 +16,14 @@ from .runner.run import Trial, run_trial
 from .schema.case import Case
 from .schema.run import Run
 from .scoring.judge import judge, verdict
+from .tools.offer import Offer
+from .tools.toolbox import Toolbox
 
 
 def run_case(item: CaseItem) -> None:
     """One trial of the item; the last one is followed by the verdict over all."""
-    case = item.variant.case()
-    run = one_trial(item, case)
-    item.runs.append(run)
+    case = item.case()
+    item.runs.append(one_trial(item, case))
     if item.trials == 1:
         raise_verdict(item, case)
 
@@ -34,12 +35,18 @@ def one_trial(item: CaseItem, case: Case) -> Run:
     agent, tools = item.resolved()
     # a transcript's arguments are history: that they do not fit is a finding, not a block
     mode = case.fields.contracts_mode or ("report" if item.parts.built_in == "transcript" else "enforce")
+    offers: list[Offer] = []
+
+    def toolbox() -> Toolbox:
+        offers.append(make_toolbox(tools, item.parts.tool_names, case))
+        return offers[-1].toolbox
+
     run = run_trial(
         Trial(
             case=case,
             number=item.trial,
             agent=agent,
-            make_toolbox=lambda: make_toolbox(tools, item.parts.tool_names, case).toolbox,
+            make_toolbox=toolbox,
             mode=settings.mode,
             record=settings.record,
             cassettes=settings.cassettes,
@@ -50,14 +57,22 @@ def one_trial(item: CaseItem, case: Case) -> Run:
     judge(run, case, python=item.parts.python, extra_checks=suites.registry.external("checks") if case.more_checks else {})
     suffix = "" if item.trial == 1 else f".t{item.trial}"
     path = settings.work / "runs" / case.suite / f"{case.name}{suffix}.jsonl"
-    run.events = path.relative_to(settings.rootdir).as_posix()
+    run.events = f".agentops/runs/{case.suite}/{path.name}"
     write_events(run, path)
+    read = item.setup_read or run.setup_read or any(offer.read_setup for offer in offers)
+    if case.fields.setup and run.messages and not read and item.trial == 1:
+        item.warn(pytest.PytestWarning(UNREAD))
     return run
+
+
+UNREAD = (
+    "setup: nobody reads it: no factory of tools takes `setup`, and neither task.setup nor the fixture agent_case was asked for"
+)
 
 
 def raise_verdict(item: CaseItem, case: Case | None = None) -> None:
     """Raise `CheckFailed` with the whole explanation if the variant did not pass."""
-    case = case or item.variant.case()
+    case = case or item.case()
     found = verdict(case, item.runs)
     if not found.passed:
         raise CheckFailed(explain(case, item.runs, found, rerun=rerun_command(item)))
@@ -127,7 +142,9 @@ class _Trials:
         body = _phase(item, "call", lambda: hook.pytest_runtest_call(item=item))
         self.duration += body.duration
         if body.excinfo is None and not last:
+            item.silent = True
             hook.pytest_runtest_makereport(item=item, call=body)
+            item.silent = False
             return False
         final = body if body.excinfo else _phase(item, "call", lambda: raise_verdict(item))
         report = hook.pytest_runtest_makereport(item=item, call=final)

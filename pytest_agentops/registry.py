@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import pytest
 
-from .errors import UsageError
 from .schema.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 Group: TypeAlias = Literal["agents", "checks", "reports"]
 
@@ -31,7 +33,8 @@ class Registry:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._found: dict[Group, dict[str, Callable[..., Any]]] = {}
+        self._found: dict[Group, tuple[int, dict[str, Callable[..., Any]]]] = {}
+        """With the number of plugins that were there: a conftest deeper in the tree may register more later."""
 
     def built_in(self, group: Group, name: str) -> Callable[..., Any] | None:
         """A built-in by name, without asking packages."""
@@ -48,16 +51,18 @@ class Registry:
 
     def external(self, group: Group) -> Mapping[str, Callable[..., Any]]:
         """What packages and conftests add; two of one name are an error."""
-        if group not in self._found:
-            self._found[group] = self._load(group)
-        return self._found[group]
+        plugins = len(self._config.pluginmanager.get_plugins())
+        found = self._found.get(group)
+        if found is None or found[0] != plugins:
+            found = self._found[group] = (plugins, self._load(group))
+        return found[1]
 
     def _load(self, group: Group) -> dict[str, Callable[..., Any]]:
         from importlib.metadata import entry_points
 
         out: dict[str, Callable[..., Any]] = {}
         for entry in entry_points(group=f"pytest_agentops.{group}"):
-            self._add(out, group, entry.name, entry.load())
+            self._add(out, group, entry.name, _loaded(entry))
         hook = getattr(self._config.hook, f"pytest_agentops_{group}")
         for given in hook(config=self._config):
             for name, value in given.items():
@@ -66,7 +71,7 @@ class Registry:
 
     def _add(self, out: dict[str, Callable[..., Any]], group: Group, name: str, value: Callable[..., Any]) -> None:
         if name in out or name in BUILT_IN[group]:
-            raise UsageError(f"two {group} are registered as {name!r}: rename one of them")
+            raise pytest.UsageError(f"two {group} are registered as {name!r}: rename one of them")
         out[name] = value
 
     def names(self, group: Group) -> list[str]:
@@ -80,3 +85,13 @@ class Registry:
             hint = did_you_mean(name, known)
             raise pytest.UsageError(f"--agent-report={name}: expected one of {', '.join(known)}" + (f"; {hint}" if hint else ""))
         return found
+
+
+def _loaded(entry: EntryPoint) -> Callable[..., Any]:
+    try:
+        found: Callable[..., Any] = entry.load()
+    except Exception as error:
+        raise pytest.UsageError(
+            f"{entry.name} of the entry points {entry.group} cannot be loaded ({entry.value}): {type(error).__name__}: {error}"
+        ) from error
+    return found

@@ -110,7 +110,7 @@ def _word(option: str, word: str, allowed: tuple[T, ...]) -> T:
 def _trials(text: str) -> int | None:
     if not text:
         return None
-    if not text.isdigit() or int(text) < 1:
+    if not text.isdecimal() or int(text) < 1:
         raise pytest.UsageError(f"--agent-trials={text}: expected a whole number from 1")
     return int(text)
 

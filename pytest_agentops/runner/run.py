@@ -14,7 +14,7 @@ import pytest
 from ..errors import AgentOpsError, CassetteError, LoadError, NetworkBlocked
 from ..redact.membrane import Membrane
 from ..schema.run import Problem, Run
-from ..tape.cassette import read
+from ..tape.cassette import ToolsCassette, read
 from ..tape.player import Player
 from ..tape.recorder import Recorder
 from ..tape.store import folder_for
@@ -46,7 +46,7 @@ def run_trial(trial: Trial) -> Run:
     folder = folder_for(trial.cassettes, case.suite, case.name, trial.number)
     chosen = plan(trial.mode, trial.record, recorded=has_recording(folder))
     run = Run(trial=trial.number, mode=chosen.mode, task=case.fields.task or turns_of(case.fields.turns or ("",))[0])
-    run.cassette = os.path.relpath(folder, trial.cassettes.parent).replace(os.sep, "/")
+    run.cassette = f"{trial.cassettes.name}/{folder.parent.name}/{folder.name}"
     try:
         with _surroundings(trial, chosen):
             setting = _set_up(trial, chosen, folder)
@@ -72,7 +72,7 @@ def _not_started(run: Run, error: Exception) -> None:
 
 def _set_up(trial: Trial, chosen: Plan, folder: Path) -> Setting:
     case = trial.case
-    cassette = read(folder / "tools.yaml", case=f"{case.suite}/{case.name}", cache=trial.cache) if chosen.replay else None
+    cassette = _cassette(trial, folder) if chosen.replay else None
     network_guard().drain()
     toolbox = _make_toolbox(trial, chosen)
     contracts = toolbox.contracts
@@ -117,6 +117,12 @@ def _set_up(trial: Trial, chosen: Plan, folder: Path) -> Setting:
         tool_loop=tool_loop,
         before=toolbox.snapshot() if chosen.live else None,
     )
+
+
+def _cassette(trial: Trial, folder: Path) -> ToolsCassette:
+    case = trial.case
+    shown = f"{trial.cassettes.name}/{folder.parent.name}/{folder.name}/tools.yaml"
+    return read(folder / "tools.yaml", case=f"{case.suite}/{case.name}", shown=shown, cache=trial.cache)
 
 
 def _make_toolbox(trial: Trial, chosen: Plan) -> Toolbox:

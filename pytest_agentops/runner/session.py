@@ -53,6 +53,7 @@ class Session:
         self.problems: list[Problem] = []
         self.labels: set[str] = set()
         self.late: list[str] = []
+        self.setup_read = False
         self.stated_cost: Decimal | None = None
         """The whole run's model cost where somebody states it; it wins over the sum of the answers."""
         self.usages: list[Usage | None] = []

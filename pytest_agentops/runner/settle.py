@@ -60,6 +60,7 @@ def settle(setting: Setting, run: Run) -> None:
     run.calls, run.messages, run.said, run.turns = session.calls, session.messages, session.said, session.turns
     run.problems = session.problems  # the list itself: a call after the end is seen as long as anybody looks
     run.model_steps = len(session.usages)
+    run.setup_read = session.setup_read
     if run.outcome == "timed_out" and setting.player is not None and setting.player.unused():
         session.diverged()  # what was not made in time is not unused
     _network(setting, run)

@@ -28,10 +28,11 @@ REPLAY_FLAG = "PYTEST_AGENTOPS_REPLAY"
 @contextmanager
 def offline(allow: Sequence[str] = ()) -> Iterator[None]:
     """No network, placeholder keys, the replay flag for children; everything is put back afterwards."""
-    before = {name: os.environ.get(name) for name in (*KEY_VARIABLES, REPLAY_FLAG)}
+    environ = os.environ
+    before = {name: environ.get(name) for name in (*KEY_VARIABLES, REPLAY_FLAG)}
     added = {name: PLACEHOLDER_KEY for name in KEY_VARIABLES if not before[name]}
     added[REPLAY_FLAG] = "1"
-    os.environ.update(added)
+    environ.update(added)
     try:
         with network_guard().on(allow):
             yield

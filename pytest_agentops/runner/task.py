@@ -41,12 +41,18 @@ class Task:
         self.model = model
         self.prompt = prompt
         self.context = context
-        self.setup = setup
+        self._setup = setup
         self.principal = principal
         self.thread = thread
         """An id that stays the same over the turns of one trial."""
         self.session = session
         """The trial's own record: for built-in agents and adapters."""
+
+    @property
+    def setup(self) -> Mapping[str, Json]:
+        """The case's `setup`; that somebody read it is noted, since one that nobody reads is a mistake."""
+        self.session.setup_read = True
+        return self._setup
 
     def now(self) -> dt.datetime:
         """The time, with its zone."""

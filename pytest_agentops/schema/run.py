@@ -99,6 +99,8 @@ class Run:
     duration_s: float = 0.0
     checks: list[CheckResult] = field(default_factory=list)
     success: bool = False
+    setup_read: bool = False
+    """Whether the agent asked for `task.setup`; not part of the results."""
 
     @property
     def steps(self) -> int:

@@ -44,7 +44,11 @@ def read(path: Path, *, case: str | None = None, shown: str | None = None, cache
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise CassetteError("is no UTF-8 text", path=name, line=line, cure=_again(path)) from None
-    cassette = loads(text, file=name, cure=_again(path), cache=cache)
+    kept = cache.get("tools", text) if cache is not None else None
+    if kept is not None:  # the usual way; the words of a message are not even made
+        cassette = read_value(kept["value"], kept["lines"], name)
+    else:
+        cassette = loads(text, file=name, cure=_again(path), cache=cache)
     if case is not None and cassette.case not in ("", case):
         raise CassetteError(
             f"is a recording of {cassette.case!r}, not of {case!r}", path=name, line=_line_of_case(text), cure=_again(path)
@@ -58,9 +62,6 @@ def _line_of_case(text: str) -> int:
 
 def loads(text: str, *, file: str, cure: str = "", cache: ParsedCache | None = None) -> ToolsCassette:
     """The cassette that `text` writes; `file` and `cure` are for messages."""
-    kept = cache.get("tools", text) if cache is not None else None
-    if kept is not None:
-        return read_value(kept["value"], kept["lines"], file)
     doc = _checked(text, file, cure)
     lines = lines_of_calls(doc)
     if cache is not None:

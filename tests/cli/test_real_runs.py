@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,10 @@ pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="AGENTOPS_REAL_DATA na
 
 @pytest.mark.parametrize("name", FILES)
 def test_replay_gives_the_benchmarks_rewards_and_costs(name: str, pytester: pytest.Pytester) -> None:
-    from pytest_agentops.cli.main import main
-
     source = Path(f"{name}.jsonl")
     source.write_bytes(gzip.decompress((DATA / f"{name}.jsonl.gz").read_bytes()))
-    assert main(["import", source.name, "--suite", "real"]) == 0
+    # in a process of its own: pytester forgets what is imported while it is in use, and C extensions do not bear that
+    assert pytester.run(sys.executable, "-m", "pytest_agentops.cli", "import", source.name, "--suite", "real").ret == 0
     pytester.makeini("[pytest]\n")
     pytester.runpytest_subprocess("--agent-evals", "-q", "-p", "no:cacheprovider")
     truth: dict[str, Any] = json.loads((DATA / f"{name}.truth.json").read_text())

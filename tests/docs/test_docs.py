@@ -80,6 +80,7 @@ class Walk:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.suites: list[Path] = []
+        self.modules: list[Path] = []
         self.mistakes = ""
         self.changed = False
 
@@ -118,8 +119,8 @@ class Walk:
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(block.text, encoding="utf-8")
-            if block.name.startswith("cases/") and path.suffix == ".yaml":
-                self.suites.append(path)
+            if block.name.startswith("cases/"):
+                {".yaml": self.suites, ".py": self.modules}.get(path.suffix, []).append(path)
 
     def commands(self, block: Block) -> None:
         for line in block.text.splitlines():
@@ -142,14 +143,12 @@ class Walk:
                 rest = rest[rest.index(line) + 1 :]
 
     def python(self, block: Block) -> None:
-        done = subprocess.run(
-            [sys.executable, "-W", "error::SyntaxWarning", "-c", block.text],
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, f"{block.place}: {done.stderr}"
+        self.execute(block.text, block.place)
+
+    def execute(self, code: str, place: str) -> None:
+        line = [sys.executable, "-c", code]
+        done = subprocess.run(line, cwd=self.folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{place}: {done.stderr}"
 
     def yaml(self, block: Block) -> None:
         if block.marker == "value":
@@ -171,7 +170,9 @@ class Walk:
             path.unlink()
 
     def end(self) -> None:
-        """Record and replay what the page laid out, where its own commands have not said otherwise."""
+        """Import the page's modules; record and replay its suites, where its own commands have not said otherwise."""
+        names = [path.as_posix() for path in self.modules]
+        self.execute(f"import runpy\nfor name in {names}: runpy.run_path(name)", "the page's modules")
         if self.suites and not self.changed:
             for words in ("--agent-record=once", "--agent-mode=replay"):
                 done = run(f"pytest --agent-evals {words}", self.folder)
@@ -260,9 +261,8 @@ def test_options_and_settings_exist_and_are_all_told(tmp_path: Path) -> None:
         for option in re.findall(r"(?<![\w-])--[a-z][a-z-]+", line):
             assert re.search(rf"(?<![\w-]){option}(?![\w-])", help_text), f"{line}: there is no {option}"
     assert set(re.findall(r"--agent-[a-z-]+", text)) == options
-    assert set(re.findall(r"\bagentops_[a-z_]+\b", text)) - {"agentops_evals"} == {
-        name for name in re.findall(r"^  (agentops_\w+)", known, re.MULTILINE) if name != "agentops_evals"
-    }
+    settings = set(re.findall(r"^  (agentops_\w+)", known, re.MULTILINE))
+    assert set(re.findall(r"\bagentops_[a-z_]+\b", text)) == settings
 
 
 def test_every_key_of_a_case_file_is_told() -> None:
