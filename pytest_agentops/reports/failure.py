@@ -108,11 +108,10 @@ def _body(run: Run) -> list[str]:
     lines: list[str] = []
     if run.stop:
         lines += _labelled("stopped:", run.stop)
-    for check in run.checks:
-        if not check.passed:
-            lines += ["", *_check(check)]
-    for problem in run.problems:
-        lines += ["", *_problem(problem)]
+    checks = [line for check in run.checks if not check.passed for line in ("", *_check(check))]
+    problems = [line for problem in run.problems for line in ("", *_problem(problem))]
+    # a miss is the cause, and what the checks then miss its consequence
+    lines += problems + checks if run.miss is not None else checks + problems
     if run.error and not _ours(run.error):
         lines += ["", f"{INDENT}the agent's traceback:", *_indented(_cut_lines(run.error), 2)]
     if run.stale:

@@ -32,6 +32,7 @@ from .setting import Setting, Trial
 from .settle import ended, settle
 from .stages import BudgetStage, ContractStage
 from .surroundings import offline
+from .trace import trace_of
 
 __all__ = ["Trial", "run_trial"]
 
@@ -154,7 +155,7 @@ def _perform(setting: Setting, run: Run) -> None:
         raise
     except BaseException as error:  # TrialTimeout, sys.exit() and pytest.skip() in an agent are its failures, too
         failure = error
-        run.error = "".join(traceback.format_exception(error))
+        run.error = trace_of(error)
     setting.agent_loop.close()
     wait_for_threads(threads, besides=setting.tool_loop.thread)
     session.close()

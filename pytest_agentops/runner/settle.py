@@ -33,7 +33,10 @@ def ended(setting: Setting, run: Run, failure: BaseException | None) -> None:
         run.outcome, run.stop = "error", _failure_sentence(cause)
     elif session.finished is not None:
         run.outcome, run.stop = session.finished
-    run.error = str(session.membrane.hide(run.error)) if run.error is not None and run.outcome == "error" else None
+    if run.outcome != "error" or isinstance(cause, CassetteMiss):  # a miss has its report: a traceback would repeat it
+        run.error = None
+    elif run.error is not None:
+        run.error = str(session.membrane.hide(run.error))
     run.stop = None if run.stop is None else str(session.membrane.hide(run.stop))
 
 
