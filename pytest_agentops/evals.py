@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from .collect import SUITES, CaseFile, CaseItem, Suites
+from .late import LATE, LateCalls
 from .protocol import run_case, run_trials
 from .registry import Registry
 from .runner.network import network_guard
@@ -34,6 +35,8 @@ def configure(config: pytest.Config) -> None:
     _choose_paths(config, settings)
     network_guard().self_test()
     config.pluginmanager.register(Evals(config, settings), "agentops-session")
+    config.stash[LATE] = LateCalls()
+    config.pluginmanager.register(config.stash[LATE], "agentops-late")
     if not hasattr(config, "workerinput"):
         from .summary import Summary
 

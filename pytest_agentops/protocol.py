@@ -9,6 +9,7 @@ import pytest
 
 from .collect import SUITES, CaseItem
 from .errors import CheckFailed
+from .late import LATE
 from .parts import make_toolbox
 from .reports.failure import explain
 from .runner.events import write_events
@@ -52,6 +53,7 @@ def one_trial(item: CaseItem, case: Case) -> Run:
             cassettes=settings.cassettes,
             enforce_contracts=mode == "enforce",
             cache=suites.cache,
+            on_late=item.config.stash[LATE].listener(item),
         )
     )
     judge(run, case, python=item.parts.python, extra_checks=suites.registry.external("checks") if case.more_checks else {})

@@ -1,4 +1,4 @@
-"""A loaded suite as JSON and back, for the parsed cache: a suite that was right is not checked again while its text is the same."""
+"""A loaded suite as JSON and back, for the parsed cache: what was right is not checked again while its text is the same."""
 
 from __future__ import annotations
 

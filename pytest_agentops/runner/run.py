@@ -52,6 +52,7 @@ def run_trial(trial: Trial) -> Run:
         with _surroundings(trial, chosen):
             setting = _set_up(trial, chosen, folder)
             _perform(setting, run)
+            setting.session.on_late = trial.on_late
     except (AgentOpsError, OSError) as error:
         _not_started(run, error)
     run.duration_s = time.perf_counter() - started

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,7 +52,7 @@ class Session:
         self.turns: list[Turn] = []
         self.problems: list[Problem] = []
         self.labels: set[str] = set()
-        self.late: list[str] = []
+        self.on_late: Callable[[str], None] | None = None
         self.setup_read = False
         self.stated_cost: Decimal | None = None
         """The whole run's model cost where somebody states it; it wins over the sum of the answers."""
@@ -162,8 +162,9 @@ class Session:
     def _refuse_late(self, name: str) -> None:
         if self._closed:
             text = f"{name} was called after the agent had returned; wait for your threads and tasks before returning"
-            self.late.append(name)
             self.problems.append(Problem(kind="closed", text=text, data={"tool": name}))
+            if self.on_late is not None:
+                self.on_late(text)
             raise SessionClosed(text)
 
     def _returned(self, pending: Pending) -> None:

@@ -50,6 +50,8 @@ class Trial:
     enforce_contracts: bool = True
     cache: ParsedCache | None = None
     """Parsed recordings of earlier sessions."""
+    on_late: Callable[[str], None] | None = None
+    """Told of every call that comes when the run has been given back already."""
 
 
 @dataclass(slots=True, kw_only=True)

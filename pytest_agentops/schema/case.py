@@ -1,7 +1,7 @@
 """What a person writes in a suite file, as types (design section 4).
 
-Plain dataclasses: the JSON Schema of suite files, which editors and `loading` use, is made from them, so that this is the only place
-where the format is written down. Keys of stages that are not built yet are known here (editors complete
+Plain dataclasses: the JSON Schema of suite files, which editors and `loading` use, is made from them, so that this is the only
+place where the format is written down. Keys of stages that are not built yet are known here (editors complete
 them) and refused by `loading`.
 """
 
@@ -80,7 +80,7 @@ class CallsExpect:
     missing: Missing | None = None
     """forbid (default) or allow: expectations that no call met."""
     like: str | None = None
-    """A word of another tool in place of order, extra and missing: strict, unordered, subset, superset, exact, in_order, any_order."""
+    """Another tool's word in place of order, extra, missing: strict, unordered, subset, superset, exact, in_order, any_order."""
     include: tuple[CallRef, ...] | None = None
     """Calls that reached the tool, with the arguments that reached it."""
     never: tuple[CallRef, ...] | None = None

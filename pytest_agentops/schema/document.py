@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import CaseFileError, Mistake
+from ..errors import AgentOpsError, CaseFileError, Mistake
 from .values import Json, number
 
 MAX_DEPTH = 100
@@ -170,6 +170,8 @@ class _Reader:
         try:
             while (event := self.get()).__class__ is not self.End:
                 kind = event.__class__
+                if event is None:  # its C part still makes events of the first import's classes: nothing would ever match
+                    raise AgentOpsError("yaml was imported twice in this process (something removed it from sys.modules)")
                 if kind is self.Start:
                     documents += 1
                     if documents > 1:

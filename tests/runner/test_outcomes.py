@@ -39,7 +39,9 @@ def test_what_an_agent_raises_holds_no_secret(lab, shop) -> None:
     assert "sk-abc" not in run.error
 
 
-@pytest.mark.parametrize("error", [SystemExit(3), GeneratorExit(), pytest.skip.Exception("not today"), pytest.fail.Exception("x")])
+@pytest.mark.parametrize(
+    "error", [SystemExit(3), GeneratorExit(), pytest.skip.Exception("not today"), pytest.fail.Exception("x")]
+)
 def test_leaving_is_no_way_out(error, lab, shop) -> None:
     def leave(task, tools):
         raise error

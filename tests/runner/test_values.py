@@ -38,7 +38,9 @@ def test_what_was_drawn_comes_again(lab) -> None:
     assert first.output == second.output
     assert first.output["dice"] == recorded.output["dice"]
     assert first.output["key"] != recorded.output["key"], "a live key is a real one"
-    assert dt.datetime.fromisoformat(first.output["now"]) == dt.datetime.fromisoformat(recorded.output["now"]).replace(microsecond=0)
+    assert dt.datetime.fromisoformat(first.output["now"]) == dt.datetime.fromisoformat(recorded.output["now"]).replace(
+        microsecond=0
+    )
     before = lab.tape.read_bytes()
     assert lab.record(agent, [pay, fail]).success
     # chance was used, so only clock and seed could differ; they are kept where the answers are equal
