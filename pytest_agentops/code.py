@@ -13,8 +13,11 @@ import sys
 import sysconfig
 import traceback
 import types
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -98,23 +101,44 @@ def _package(folder: Path) -> str:
 
 @contextmanager
 def _importable(folder: Path, package: str) -> Iterator[None]:
-    """Plain imports of the folder's files work while the block runs, and give the same modules as the package's."""
-    prefix = f"{package}."
-    shown = {name.removeprefix(prefix): module for name, module in list(sys.modules.items()) if name.startswith(prefix)}
-    hidden = {path.stem: sys.modules.pop(path.stem) for path in folder.glob("*.py") if path.stem in sys.modules}
-    sys.modules.update(shown)
-    sys.path.insert(0, str(folder))
+    """Plain imports of the folder's files work while the block runs, and give the same modules as relative ones."""
+    files = {path.stem for path in folder.glob("*.py")} | {path.parent.name for path in folder.glob("*/*.py")}
+    names = files - sys.stdlib_module_names  # a file types.py of a suite is not what libraries mean by `import types`
+    hidden = _taken_out(names)
+    finder = _SamePlace(names, package)
+    sys.meta_path.insert(0, finder)
     try:
         yield
     finally:
-        sys.path.remove(str(folder))
-        for path in folder.glob("*.py"):
-            module = sys.modules.pop(path.stem, None)
-            if module is not None and _is_from(module, folder):
-                sys.modules.setdefault(prefix + path.stem, module)
+        sys.meta_path.remove(finder)
+        _taken_out(names)
         sys.modules.update(hidden)
 
 
-def _is_from(module: ModuleType, folder: Path) -> bool:
-    file = getattr(module, "__file__", None)
-    return file is not None and Path(file).parent == folder
+def _taken_out(names: Collection[str]) -> dict[str, ModuleType]:
+    """Remove these modules, with what is below them, from those that Python knows."""
+    return {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] in names}
+
+
+class _SamePlace(MetaPathFinder, Loader):
+    """Finds ``tools`` as ``<package>.tools``: one module, whatever it is called."""
+
+    def __init__(self, names: Collection[str], package: str) -> None:
+        self._names = names
+        self._package = package
+
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        there = f"{self._package}.{fullname}"
+        if fullname.partition(".")[0] not in self._names or (there not in sys.modules and find_spec(there) is None):
+            return None
+        return ModuleSpec(fullname, self)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        module = importlib.import_module(f"{self._package}.{spec.name}")
+        spec.loader_state = module.__spec__
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """It has run; only the spec that Python has just put in is taken out again."""
+        spec = module.__spec__
+        module.__spec__ = spec.loader_state if spec else None

@@ -130,10 +130,12 @@ class Evals:
             if report.when == "call" or report.outcome != "passed":
                 report.agentops = case = case_json(item)
                 item.runs.clear()  # told once: an attempt that is made again brings its own
-                if report.when == "call" and self._junit:
-                    from .reports.junit import properties
+                if report.when != "teardown" and self._junit:
+                    from .reports import junit
 
-                    report.user_properties.extend(properties({**case, "status": None}))
+                    # JUnit reads the item's properties, at teardown; those of an earlier attempt go
+                    others = [pair for pair in item.user_properties if not pair[0].startswith(junit.PREFIX)]
+                    item.user_properties[:] = [*others, *junit.properties(case)]
             if report.when == "teardown" and item.trial == item.trials:
                 item.runs.clear()  # pytest keeps the items to the end of the session
 

@@ -24,13 +24,16 @@ from .tools.toolbox import Toolbox
 def run_case(item: CaseItem) -> None:
     """One trial of the item; the last one is followed by the verdict over all."""
     case = item.case()
-    item.runs.append(one_trial(item, case))
+    run, offer = one_trial(item, case)
+    item.runs.append(run)
+    if item.trial == 1:
+        warn_of_unread_setup(item, case, run, offer)
     if item.trials == 1:
         raise_verdict(item, case)
 
 
-def one_trial(item: CaseItem, case: Case) -> Run:
-    """Run and judge one trial, and write its events."""
+def one_trial(item: CaseItem, case: Case) -> tuple[Run, Offer | None]:
+    """Run and judge one trial, and write its events; the tools come back too, if they could be made."""
     suites = item.config.stash[SUITES]
     settings = suites.settings
     agent, tools = item.resolved()
@@ -61,15 +64,19 @@ def one_trial(item: CaseItem, case: Case) -> Run:
     path = settings.work / "runs" / case.suite / f"{case.name}{suffix}.jsonl"
     run.events = f".agentops/runs/{case.suite}/{path.name}"
     write_events(run, path)
-    read = item.setup_read or run.setup_read or any(offer.read_setup for offer in offers)
-    if case.fields.setup and run.messages and not read and item.trial == 1:
-        item.warn(pytest.PytestWarning(UNREAD))
-    return run
+    return run, offers[0] if offers else None
 
 
-UNREAD = (
-    "setup: nobody reads it: no factory of tools takes `setup`, and neither task.setup nor the fixture agent_case was asked for"
-)
+def warn_of_unread_setup(item: CaseItem, case: Case, run: Run, offer: Offer | None) -> None:
+    """A `setup` that neither tools nor agent nor a fixture asked for is most likely a slip."""
+    read = item.setup_read or run.setup_read or offer is None or offer.read_setup
+    if case.fields.setup and run.messages and not read:
+        item.warn(
+            pytest.PytestWarning(
+                "setup: nobody reads it: no factory of tools takes `setup`, and neither task.setup nor the fixture agent_case "
+                "was asked for"
+            )
+        )
 
 
 def raise_verdict(item: CaseItem, case: Case | None = None) -> None:

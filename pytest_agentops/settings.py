@@ -44,14 +44,23 @@ class Settings:
         return self.rootdir / ".agentops"
 
     def ignores(self, path: Path) -> bool:
-        """Whether ini ``agentops_ignore`` names this file (a glob on the path from the rootdir, or on the name)."""
-        relative = os.path.relpath(path, self.rootdir).replace(os.sep, "/")
-        return any(fnmatch(relative, glob) or fnmatch(path.name, glob) for glob in self.ignore)
+        """Whether ini ``agentops_ignore`` names this file: a glob on its name, or with a slash on its path from the rootdir."""
+        relative = os.path.relpath(path, self.rootdir).replace(os.sep, "/").split("/")
+        return any(_matches(relative if "/" in glob else relative[-1:], glob.split("/")) for glob in self.ignore)
 
     def reads(self, path: str) -> bool:
         """Whether a YAML file is read without being named: it lies in a case folder and is not ignored."""
         inside = any(path.startswith(f"{folder}{os.sep}") for folder in self.case_folders)
         return inside and not (self.ignore and self.ignores(Path(path)))
+
+
+def _matches(path: list[str], glob: list[str]) -> bool:
+    """A glob part by part; ``**`` stands for any number of folders."""
+    if not glob or not path:
+        return glob == path
+    if glob[0] == "**":
+        return _matches(path, glob[1:]) or _matches(path[1:], glob)
+    return fnmatch(path[0], glob[0]) and _matches(path[1:], glob[1:])
 
 
 SETTINGS = pytest.StashKey[Settings]()
@@ -84,7 +93,7 @@ def _read(config: pytest.Config) -> Settings:
         rootdir=root,
         mode=mode,
         record=record,
-        cassettes=root / (_value(config, "--agent-cassettes") or "cassettes"),
+        cassettes=_below(root, "--agent-cassettes", _value(config, "--agent-cassettes") or "cassettes"),
         case_folders=tuple(Path(os.path.normpath(root / folder)) for folder in config.getini("agentops_cases")),
         ignore=tuple(config.getini("agentops_ignore")),
         trials=_trials(_value(config, "--agent-trials")),
@@ -105,6 +114,14 @@ def _word(option: str, word: str, allowed: tuple[T, ...]) -> T:
     later = f" ({_LATER[word]})" if word in _LATER else ""
     hint = did_you_mean(word, allowed)
     raise pytest.UsageError(f"{option}={word}: expected one of {', '.join(allowed)}{later}" + (f"; {hint}" if hint else ""))
+
+
+def _below(root: Path, option: str, folder: str) -> Path:
+    """A folder of the project: results name recordings by their place in it."""
+    path = Path(os.path.normpath(root / folder))
+    if not path.is_relative_to(root):
+        raise pytest.UsageError(f"{option}={folder}: expected a folder under the rootdir {root}")
+    return path
 
 
 def _trials(text: str) -> int | None:

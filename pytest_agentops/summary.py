@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -63,10 +64,18 @@ class Summary:
         if case is not None:
             self._hear(report, case)
             report.agentops = None  # type: ignore[attr-defined]  # pytest keeps every report to the end
-        if report.when == "teardown" and report.nodeid in self.open:
-            self._close(report.nodeid, self.open.pop(report.nodeid))
+        if report.when == "teardown":
+            self._end(report)
         elif report.when not in _PHASES:  # a worker that crashed takes its case with it
             self.failed += report.outcome == "failed"
+
+    def _end(self, report: pytest.TestReport) -> None:
+        case = self.open.get(report.nodeid)
+        if case is None:
+            if report.outcome == "failed" and self.results.set_status(*report.nodeid.split("::", 1), "error"):
+                self.failed += 1  # a tool call that came when the case was closed
+        elif case["status"] != "rerun":
+            self._close(report.nodeid, self.open.pop(report.nodeid))
 
     def _hear(self, report: pytest.TestReport, case: JsonObject) -> None:
         """A later report of a case has the later word on its status, and brings the trials that the earlier had not."""
@@ -75,7 +84,7 @@ class Summary:
             case["trials"] = [*known["trials"], *case["trials"]]
         case["status"] = _status(report)
         self.open[report.nodeid] = case
-        if str(report.outcome) == "rerun":
+        if case["status"] == "rerun":
             self.rerun.add(report.nodeid)
 
     def _close(self, nodeid: str, case: JsonObject) -> None:
@@ -99,8 +108,8 @@ class Summary:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         own = self.config.pluginmanager.get_plugin("agentops-session")
         self._collected(getattr(own, "cases", 0), getattr(own, "python_cases", 0))
-        for nodeid, case in self.open.items():  # interrupted between a call and its teardown
-            self._close(nodeid, case)
+        for nodeid, case in self.open.items():  # interrupted between a call and its teardown, or before it was run again
+            self._close(nodeid, {**case, "status": "failed" if case["status"] == "rerun" else case["status"]})
         self.open = {}
         if not (self.cases or self.python_cases or self.collect_errors) and session.exitstatus in (0, 5):
             self.no_cases = True
@@ -189,7 +198,7 @@ class Notes:
         if any(problem["kind"] == "unused_warning" for problem in run["problems"]):
             self.add("unused", name)
         checks = run["checks"]
-        if len(checks) == 1 and checks[0]["wanted"] is None:
+        if len(checks) == 1 and checks[0]["passed"] and checks[0]["why"]:  # the one check that says something though it passed
             self.add("no expect", name)
 
     def lines(self) -> list[str]:
@@ -225,12 +234,15 @@ def _name(case: JsonObject) -> str:
 def _reruns(config: pytest.Config) -> bool:
     """Whether pytest-rerunfailures was asked to run failed tests again."""
     given = config.getoption("force_reruns", None) or config.getoption("reruns", None)
-    if given is None and config.pluginmanager.hasplugin("rerunfailures"):
-        given = config.getini("reruns")
+    if given is None:
+        with suppress(ValueError, KeyError):  # without that plugin there is no such ini value
+            given = int(config.getini("reruns"))
     return bool(given)
 
 
-def _status(report: pytest.TestReport) -> Status:
+def _status(report: pytest.TestReport) -> Status | Literal["rerun"]:
+    if str(report.outcome) == "rerun":
+        return "rerun"
     if report.outcome == "skipped":
         return "xfailed" if hasattr(report, "wasxfail") else "skipped"
     if report.outcome == "passed":

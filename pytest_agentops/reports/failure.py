@@ -106,7 +106,7 @@ def _facts(run: Run) -> str:
 
 def _body(run: Run) -> list[str]:
     lines: list[str] = []
-    if run.stop:
+    if run.stop and all(run.stop != problem.text for problem in run.problems):
         lines += _labelled("stopped:", run.stop)
     checks = [line for check in run.checks if not check.passed for line in ("", *_check(check))]
     problems = [line for problem in run.problems for line in ("", *_problem(problem))]

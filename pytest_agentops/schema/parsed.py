@@ -1,7 +1,7 @@
 """What a YAML file said, kept as JSON beside pytest's cache: reading JSON costs a twentieth of reading YAML.
 
 An entry's name is a digest of everything it depends on (the text, the reader's own code), so that an entry can be missing but
-not old; one that is damaged is as good as missing. Only files that were right are kept. Without a cache folder every file is read.
+not old; a damaged one is as good as missing. Only files that were right are kept. Without a folder every file is read.
 """
 
 from __future__ import annotations

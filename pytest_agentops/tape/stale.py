@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import NamedTuple
 
 from ..schema.contract import Contract
 from ..schema.pins import contract_digest
 from ..schema.validate import Violation, violations
+from .cassette import record_command
 from .recording import Contracts, Recording, ToolsCassette
 
 
@@ -46,7 +48,7 @@ def _judge(cassette: ToolsCassette, contract: Contract, change: str) -> Stalenes
         if what is not None:
             sentence = (
                 f"{contract.name}: its contract changed since the recording ({change}), and the recorded call at "
-                f"{cassette.place(call)} no longer fits: {what}\n  cure: record it again with --agent-record=stale"
+                f"{cassette.place(call)} no longer fits: {what}\n  cure: {record_command(PurePath(cassette.file).parent.name)}"
             )
             return Staleness(sentence, True)
     still = (

@@ -69,7 +69,7 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     words = shlex.split(command, comments=True)
     module = {"pytest": "pytest", "pytest-agentops": "pytest_agentops.cli"}[words[0]]
     extra = ["-p", "no:cacheprovider", "-p", "no:randomly"] if module == "pytest" else []
-    env = {**os.environ, "COLUMNS": "200", "PYTHONDONTWRITEBYTECODE": "1"}
+    env = {**os.environ, "COLUMNS": "200", "PYTHONDONTWRITEBYTECODE": "1", "CI": ""}  # a page speaks to a person at a terminal
     line = [sys.executable, "-m", module, *extra, *words[1:]]
     return subprocess.run(line, cwd=folder, env=env, capture_output=True, text=True, check=False)
 

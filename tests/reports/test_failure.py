@@ -57,7 +57,7 @@ def test_a_check() -> None:
     )
 
 
-def test_a_miss_is_shown_whole_after_the_checks() -> None:
+def test_a_miss_is_shown_whole_and_before_the_checks() -> None:
     run = Run(
         outcome="error",
         stop="the recording had no answer (changed-args)",
@@ -76,10 +76,6 @@ def test_a_miss_is_shown_whole_after_the_checks() -> None:
         "replay: error after 0 steps and 0 tool calls, cost unknown, tokens unknown, racy\n"
         "  stopped:  the recording had no answer (changed-args)\n"
         "\n"
-        "  check outcome failed\n"
-        "    wanted    completed\n"
-        "    measured  error\n"
-        "\n"
         "  CassetteMiss [changed-args] refunds/small~m1, trial 1, step 3: payments.refund\n"
         "    called    payments.refund(amount=93.5)\n"
         "\n"
@@ -87,6 +83,10 @@ def test_a_miss_is_shown_whole_after_the_checks() -> None:
         "\n"
         "  warning:\n"
         "    1 recorded read was not played\n"
+        "\n"
+        "  check outcome failed\n"
+        "    wanted    completed\n"
+        "    measured  error\n"
         "\n"
         "  the agent's traceback:\n"
         "    Traceback (most recent call last):\n"

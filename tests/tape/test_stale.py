@@ -39,7 +39,7 @@ def test_arguments_that_no_longer_fit_are_fatal(cassette: ToolsCassette, contrac
     ((sentence, fatal),) = staleness(on_disk(cassette), changed(contracts, "orders.get", parameters=schema))
     assert fatal
     assert "the recorded call at cassettes/refunds/small_refund/tools.yaml:13 no longer fits: arguments, $" in sentence
-    assert "cure: record it again with --agent-record=stale" in sentence
+    assert "cure: pytest --agent-evals --agent-record=all -k small_refund" in sentence
 
 
 def test_a_result_that_no_longer_fits_is_fatal(cassette: ToolsCassette, contracts: Contracts) -> None:
