@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -217,10 +218,19 @@ class CaseItem(pytest.Function):
         """Our own failures are whole texts; a traceback would only hide them."""
         if isinstance(excinfo.value, (CheckFailed, LoadError)):
             return str(excinfo.value)
-        text = super().repr_failure(excinfo)
-        if "has no parameter defined" in str(excinfo.value):
+        return super().repr_failure(excinfo)
+
+    def words_for(self, error: BaseException, text: str) -> str | None:
+        """What to show for an error of set-up or tear-down in place of pytest's `text`; None where that is right."""
+        if isinstance(error, CheckFailed):
+            return str(error)
+        if isinstance(error, pytest.FixtureLookupError):  # pytest shows where the test function is: that is this file
+            here = re.escape(__file__)
+            text = re.sub(rf"file {here}, line \d+\n.*\n", f"file {self.variant.file}, line {self.variant.line}\n", text)
+            return re.sub(rf"{here}:\d+", f"{self.variant.file}:{self.variant.line}", text)
+        if "has no parameter defined" in str(error):
             return f"{text}\na parametrized fixture cannot reach a case: write its values as `matrix:` in {self.path.name}"
-        return text
+        return None
 
     @property
     def fixture_values(self) -> dict[str, Any]:

@@ -127,6 +127,8 @@ class Evals:
         outcome = yield
         if isinstance(item, CaseItem) and not item.silent:
             report = outcome.get_result()
+            if call.excinfo is not None and report.outcome == "failed" and report.when != "call":
+                report.longrepr = item.words_for(call.excinfo.value, report.longreprtext) or report.longrepr
             if report.when == "call" or report.outcome != "passed":
                 report.agentops = case = case_json(item)
                 item.runs.clear()  # told once: an attempt that is made again brings its own

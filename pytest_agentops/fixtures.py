@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from operator import methodcaller
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from . import code
-from .errors import CheckFailed, UsageError
+from .errors import AgentOpsError, CheckFailed, UsageError
 from .parts import make_toolbox
 from .runner.events import write_events
 from .runner.run import Trial, run_trial
@@ -55,6 +56,7 @@ class AgentEval:
         `agent` and `tools` are the objects themselves; `id` names the recording (default: the test's name); every other word
         is a field of a case (`setup`, `expect`, `budget`...).
         """
+        __tracebackhide__ = methodcaller("errisinstance", AgentOpsError)
         words = {**self._given, **fields}
         if task is not None:
             words["task"] = task
@@ -120,7 +122,10 @@ class AgentEval:
         from .reports.failure import explain
 
         __tracebackhide__ = True
-        raise CheckFailed(explain(case, [run], verdict(case, [run]), rerun=f"pytest '{self._node.nodeid}'"))
+        command = f"pytest '{self._node.nodeid}'"
+        text = explain(case, [run], verdict(case, [run]), rerun=command)
+        # the cures of recordings are written for case files
+        raise CheckFailed(re.sub(r"pytest --agent-evals (--agent-record=\w+) -k \S+", rf"{command} \1", text))
 
 
 def _name(node: pytest.Item, test: Callable[..., Any]) -> str | None:

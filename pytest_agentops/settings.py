@@ -57,7 +57,7 @@ class Settings:
 def _matches(path: list[str], glob: list[str]) -> bool:
     """A glob part by part; ``**`` stands for any number of folders."""
     if not glob or not path:
-        return glob == path
+        return glob == path or glob == ["**"]
     if glob[0] == "**":
         return _matches(path, glob[1:]) or _matches(path[1:], glob)
     return fnmatch(path[0], glob[0]) and _matches(path[1:], glob[1:])

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import pytest
 
 from .reports.results import Results
-from .schema.values import JsonObject, dumps
+from .schema.values import JsonObject, dumps, loads
 from .schema.verdict import Status
 from .scoring.metrics import Tally
 from .settings import Settings
@@ -41,6 +41,7 @@ class Summary:
         """How many were collected, before -k and the like took some away."""
         self.python_cases = 0
         self.collect_errors = 0
+        self.crashed = False
         self.no_cases = False
         self.written: Path | None = None
         self.unwritten: list[str] = []
@@ -67,15 +68,27 @@ class Summary:
         if report.when == "teardown":
             self._end(report)
         elif report.when not in _PHASES:  # a worker that crashed takes its case with it
-            self.failed += report.outcome == "failed"
+            self.failed += 1
+            self.crashed = True
 
     def _end(self, report: pytest.TestReport) -> None:
         case = self.open.get(report.nodeid)
         if case is None:
-            if report.outcome == "failed" and self.results.set_status(*report.nodeid.split("::", 1), "error"):
-                self.failed += 1  # a tool call that came when the case was closed
+            if report.outcome == "failed":  # a tool call that came when the case was closed
+                self.failed += self._reopen(report.nodeid)
         elif case["status"] != "rerun":
             self._close(report.nodeid, self.open.pop(report.nodeid))
+
+    def _reopen(self, nodeid: str) -> bool:
+        """Make a closed case an error; False if it is none, or has failed already. Rare: all cases are read again."""
+        for text in self.results.texts():
+            case = loads(text)
+            if f"{case['file']}::{_name(case).partition('/')[2]}" == nodeid:
+                if case["status"] in ("failed", "error"):
+                    return False
+                self.results.add(dumps({**case, "status": "error"}))
+                return True
+        return False
 
     def _hear(self, report: pytest.TestReport, case: JsonObject) -> None:
         """A later report of a case has the later word on its status, and brings the trials that the earlier had not."""
@@ -149,7 +162,7 @@ class Summary:
 
     def _is_part(self) -> bool:
         """Whether a case of the case folders did not run to its end, or was not asked for."""
-        if self.collect_errors or len(self.results) < self.cases or self.config.getoption("lf", False):
+        if self.collect_errors or self.crashed or len(self.results) < self.cases or self.config.getoption("lf", False):
             return True
         given = [Path(os.path.normpath(self.config.invocation_params.dir / arg)) for arg in self.config.args]
         folders = [folder for folder in self.settings.case_folders if folder.is_dir()]

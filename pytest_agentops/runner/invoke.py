@@ -21,7 +21,7 @@ GRACE = 0.25
 """Seconds that threads which the agent left behind get to show that they still call tools."""
 AGAIN = 0.1
 """Seconds between two alarms: an agent that swallows the first gets another."""
-CLOSE = 2.0
+CLOSE = 0.5
 """Seconds that tasks which the agent left behind get to end when they are cancelled."""
 
 
@@ -122,7 +122,17 @@ def wait_for_threads(before: set[threading.Thread], *, besides: threading.Thread
     """Give threads that the agent started and left behind a moment, so that a late tool call is seen and not lost."""
     deadline = time.monotonic() + GRACE
     for thread in set(threading.enumerate()) - before - {besides}:
+        while not _joined(thread, deadline) and time.monotonic() < deadline:
+            time.sleep(0.001)
+
+
+def _joined(thread: threading.Thread, deadline: float) -> bool:
+    """Waits for a thread; False for one that is listed but has not started yet, which cannot be waited for."""
+    try:
         thread.join(max(0.0, deadline - time.monotonic()))
+    except RuntimeError:
+        return False
+    return True
 
 
 class ToolLoop:

@@ -24,7 +24,15 @@ def failing(project: Project, *lines: str) -> pytest.RunResult:
 
 
 def test_two_suites_with_files_of_one_name_that_import_each_other(project: Project) -> None:
-    agent = "from tools import NAME\nfrom . import tools as same\nimport tools\n\ndef echo(task, box):\n    assert same is tools\n    return NAME\n"
+    agent = """
+from tools import NAME
+from . import tools as same
+import tools
+
+def echo(task, box):
+    assert same is tools
+    return NAME
+"""
     for name in ("first", "second"):
         project.suite(
             f"- {{id: one, task: hello, expect: {{output: {{equals: {name}}}, python: ./checks.py:ok}}}}",
@@ -117,7 +125,14 @@ def test_a_class_of_agents_and_an_async_one(project: Project) -> None:
     project.suite(
         "- {id: one, task: hello, expect: {output: {equals: hello}}}\n- {id: two, task: hello, agent: './agent.py:later'}",
         head="version: 1\nagent: ./agent.py:Agent\n",
-        agent="class Agent:\n    def __call__(self, task, tools):\n        return task.text\nasync def later(task, tools): return 'x'\n",
+        agent="""
+class Agent:
+    def __call__(self, task, tools):
+        return task.text
+
+async def later(task, tools):
+    return "x"
+""",
     )
     project.record().assert_outcomes(passed=2)
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
 from pytest_agentops.settings import Settings, under_ci
 
-from .conftest import Project, without_times
+from .conftest import Project
 
 ONE = "- {id: one, task: hello}"
 USAGE = pytest.ExitCode.USAGE_ERROR
@@ -151,7 +150,7 @@ def test_an_interrupted_session_keeps_its_results(project: Project) -> None:
         "- {id: one, task: hello}\n- {id: two, task: hello, agent: './agent.py:stops'}",
         agent="def echo(t, b): pass\ndef stops(t, b):\n    raise KeyboardInterrupt\n",
     )
-    result = project.evals("--agent-mode=live")
+    result = project.apart("--agent-evals", "--agent-mode=live")
     assert result.ret == pytest.ExitCode.INTERRUPTED
     assert project.statuses == {"one": "passed"}
     assert project.results["selection"] == "partial"

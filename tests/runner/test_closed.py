@@ -81,3 +81,19 @@ def test_a_kept_toolbox_is_of_no_use(lab, shop) -> None:
     result = kept[0].attempt("orders.get", {"order_id": "W-1"})
     assert not result.ok
     assert lab.kinds(run) == ["closed", "closed"]
+
+
+def test_a_thread_that_is_just_being_started_is_waited_for_too(monkeypatch) -> None:
+    from pytest_agentops.runner.invoke import wait_for_threads
+
+    born = threading.Thread(target=lambda: None)  # what threading.enumerate() shows for a moment while another thread starts it
+    monkeypatch.setattr(threading, "enumerate", lambda: [threading.main_thread(), born])
+    monkeypatch.setattr("pytest_agentops.runner.invoke.GRACE", 0.05)
+    started = time.monotonic()
+    wait_for_threads({threading.main_thread()})
+    assert 0.04 < time.monotonic() - started < 1
+    starter = threading.Timer(0.01, born.start)
+    starter.start()
+    wait_for_threads({threading.main_thread()})
+    assert not born.is_alive()
+    starter.join()

@@ -104,3 +104,12 @@ def test_a_recording_without_a_state(lab) -> None:
     assert not run.success
     live = lab.run(lambda task, tools: "x", Toolbox(), mode="live", turns=["a", "b"])
     assert not live.state.known
+
+
+def test_a_state_cannot_be_told_beside_a_live_write(lab, shop) -> None:
+    def closes(task, tools):
+        return tools.call("orders.set", order_id=task.text)
+
+    lab.record(lambda task, tools: "nothing", shop, task="W-1")
+    run = lab.run(closes, shop, task="W-1", record="new_episodes")
+    assert run.state.why == "a write ran live beside the replayed calls"
