@@ -159,7 +159,7 @@ def _shape(variant: Variant, parts: Parts) -> Callable[..., None]:
     if variant.skip is not None:
         marked = pytest.mark.skip(reason=variant.skip)(marked)
     if variant.xfail is not None:
-        marked = pytest.mark.xfail(reason=variant.xfail, strict=False)(marked)
+        marked = pytest.mark.xfail(reason=variant.xfail)(marked)
     return marked
 
 

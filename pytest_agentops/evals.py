@@ -55,8 +55,8 @@ def _choose_paths(config: pytest.Config, settings: Settings) -> None:
     if config.args_source is pytest.Config.ArgsSource.ARGS:
         return
     folders = [str(folder) for folder in settings.case_folders if folder.is_dir()]
-    if not folders:
-        names = ", ".join(config.getini("agentops_cases"))
+    if len(folders) < len(settings.case_folders):
+        names = ", ".join(os.path.relpath(folder, settings.rootdir) for folder in settings.case_folders if not folder.is_dir())
         raise pytest.UsageError(
             f"--agent-evals: there is no case folder ({names}) under {settings.rootdir}; name a path, or set ini agentops_cases"
         )

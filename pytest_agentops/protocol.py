@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from .parts import make_toolbox
 from .reports.failure import explain
 from .runner.events import write_events
 from .runner.run import Trial, run_trial
+from .runner.surroundings import offline
 from .schema.case import Case
 from .schema.run import Run
 from .scoring.judge import judge, verdict
@@ -59,7 +61,9 @@ def one_trial(item: CaseItem, case: Case) -> tuple[Run, Offer | None]:
             on_late=item.config.stash[LATE].listener(item),
         )
     )
-    judge(run, case, python=item.parts.python, extra_checks=suites.registry.external("checks") if case.more_checks else {})
+    own_code = bool(item.parts.python or case.more_checks)
+    with offline() if own_code and run.mode == "replay" else nullcontext():  # a check may not reach out either
+        judge(run, case, python=item.parts.python, extra_checks=suites.registry.external("checks") if case.more_checks else {})
     suffix = "" if item.trial == 1 else f".t{item.trial}"
     path = settings.work / "runs" / case.suite / f"{case.name}{suffix}.jsonl"
     run.events = f".agentops/runs/{case.suite}/{path.name}"
@@ -133,6 +137,9 @@ class _Trials:
         hook = item.ihook
         setup = _phase(item, "setup", lambda: hook.pytest_runtest_setup(item=item))
         report = hook.pytest_runtest_makereport(item=item, call=setup)
+        if item.trial > 1 and report.outcome == "skipped":
+            report.outcome = "failed"
+            report.longrepr = f"trial {item.trial} was skipped in its set-up, after trials of the same case had run"
         if setup.excinfo or item.trial == 1:
             hook.pytest_runtest_logreport(report=report)
         dry = item.config.getoption("setuponly", False) or item.config.getoption("setupplan", False)

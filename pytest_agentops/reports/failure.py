@@ -41,8 +41,8 @@ def _headline(runs: Sequence[Run], verdict: Verdict) -> str:
 
 
 def _what_failed(failed: Sequence[Run]) -> str:
-    """``check calls, outcome error``: over all failed trials, each once."""
-    parts: dict[str, None] = {}
+    """``check calls, outcome error``: over all failed trials, each once; a miss first, since the rest follows from it."""
+    parts: dict[str, None] = {_PROBLEMS["miss"]: None} if any(run.miss is not None for run in failed) else {}
     for run in failed:
         for check in run.checks:
             if not check.passed:

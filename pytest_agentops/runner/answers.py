@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from ..errors import CassetteMiss, LoadError, ToolFailed
 from ..schema.call import ErrorInfo
 from ..schema.run import Problem
-from ..schema.values import Json, NotJson, jsonable
+from ..schema.validate import holds_placeholder
+from ..schema.values import Json, JsonObject, NotJson, jsonable
 from ..tape.recorder import Recorder, Slot
 from ..tape.values import TrialValues
-from ..tools.arguments import ainvoke, canned, invoke
+from ..tools.arguments import ainvoke, canned, check, invoke
 from .guard import Pending
 from .modes import Plan
 
@@ -92,13 +93,16 @@ class TapeAnswers:
         return True
 
     def _may_go_live(self, pending: Pending) -> bool:
-        """new_episodes: a write after a replayed call would meet a world that the replayed calls never changed."""
-        return not pending.contract.writes or (self.player is not None and not self.player.played)
+        """new_episodes: a write after a replayed call, or a read after a replayed write, would meet a world that never was."""
+        played = self.player.played if self.player is not None else []
+        if pending.contract.writes:
+            return not played
+        return not any(self.player.writes(r) for r in played if self.player is not None)
 
     def call(self, pending: Pending) -> None:
+        real = self._real(pending)
         slot = self._begin(pending)
         tool = self.toolbox.tool(pending.call.tool)
-        real = self.membrane.reveal(pending.call.sent or pending.args)
         try:
             value = self.run_async(ainvoke(tool, real)) if tool.is_async else invoke(tool, real)
         except LoadError as error:
@@ -109,9 +113,9 @@ class TapeAnswers:
             self._keep(pending, slot, value)
 
     async def acall(self, pending: Pending) -> None:
+        real = self._real(pending)
         slot = self._begin(pending)
         tool = self.toolbox.tool(pending.call.tool)
-        real = self.membrane.reveal(pending.call.sent or pending.args)
         try:
             # a sync tool runs in place: what it holds (a database handle, a browser) may belong to this thread
             value = await ainvoke(tool, real) if tool.is_async else invoke(tool, real)
@@ -121,6 +125,15 @@ class TapeAnswers:
             self._keep_error(pending, slot, error)
         else:
             self._keep(pending, slot, value)
+
+    def _real(self, pending: Pending) -> JsonObject:
+        """The arguments with the real values back in place; they too must fit: a schema accepts a placeholder anywhere."""
+        real: JsonObject = self.membrane.reveal(pending.call.sent or pending.args)
+        if holds_placeholder(pending.args) and check(pending.contract, real, placeholders=False):
+            message = f"{pending.call.tool}: what stands behind a placeholder in the arguments does not fit the contract"
+            pending.call.sent = None
+            raise pending.stop(message, decision="invalid", reason="schema_invalid")
+        return real
 
     def _begin(self, pending: Pending) -> Slot | None:
         tool = pending.call.tool

@@ -18,7 +18,7 @@ from typing import Any
 
 from ..errors import AgentOpsError, NetworkBlocked
 
-_LOOKUPS = ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr")
+_LOOKUPS = ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr", "socket.getnameinfo")
 _SENDS = ("socket.connect", "socket.sendto", "socket.sendmsg")
 _CHILDREN = ("subprocess.Popen", "os.posix_spawn", "os.spawn", "os.system", "os.exec", "os.fork", "os.forkpty")
 _OWN_HOSTS = ("localhost", "::1", "", "None", "0.0.0.0", "::")
@@ -51,7 +51,7 @@ class NetworkGuard:
 
     def _check(self, event: str, args: tuple[Any, ...]) -> None:
         if event in _LOOKUPS:
-            host = _text(args[0])
+            host = _text(args[0][0] if isinstance(args[0], tuple) else args[0])
             if not _is_own(host) and not any(_split(entry)[0] == host for entry in self._allowed or ()):
                 self._refuse(f"{host}:{args[1]}" if len(args) > 1 else host)
         elif event in _SENDS:

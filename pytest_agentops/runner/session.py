@@ -124,8 +124,9 @@ class Session:
 
     def latch(self, problem: Problem) -> None:
         """Fail the trial, whatever the agent does about it."""
+        hidden = Problem(kind=problem.kind, text=str(self.membrane.hide(problem.text)), data=self.membrane.hide(problem.data))
         with self._lock:
-            self.problems.append(problem)
+            self.problems.append(hidden)
 
     # ---- the way of one call
 

@@ -96,16 +96,19 @@ def _network(setting: Setting, run: Run) -> None:
 
 def _unused(setting: Setting, run: Run) -> None:
     player = setting.player
-    if player is None or setting.plan.write:
+    if player is None:
         return
     how = setting.trial.case.fields.replay
     policy = how.unused if how else "error"
     if any(p.kind == "miss" for p in setting.session.problems):
         return  # the miss report lists what was not played; a second report would only repeat it
+    expected = setting.trial.case.fields.expect
+    if run.outcome in ("timed_out", "budget_exceeded") and (expected is None or expected.outcome != run.outcome):
+        return  # the case fails for being stopped; what was not reached says nothing more
     left = player.unused()
-    if not left or "counterfactual" in setting.session.labels:
-        return
     writes = [r for r in left if player.writes(r)]
+    if setting.plan.write or "counterfactual" in setting.session.labels:
+        left = writes  # reads may fall away behind a stopped call, or be replaced by new episodes; writes never silently
     fatal = writes if policy != "error" else left
     for recordings, kind in ((fatal, "unused"), ([r for r in left if r not in fatal], "unused_warning")):
         if recordings and not (kind == "unused_warning" and policy == "ignore"):
@@ -144,6 +147,8 @@ def _cost(setting: Setting, run: Run) -> None:
     if any(u is None and c is None for u, c in zip(session.usages, session.costs, strict=True)):
         return
     known = [u for u in session.usages if u is not None]
+    if session.usages and not known:
+        return
     run.usage = Usage(input=sum(u.input for u in known), output=sum(u.output for u in known))
 
 

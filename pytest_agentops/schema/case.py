@@ -171,7 +171,7 @@ class PassIf:
     """How many trials must pass; both keys must hold where both are given."""
 
     __pydantic_config__ = STRICT
-    rate: Annotated[float, Says(minimum=0, maximum=1)] | None = None
+    rate: Annotated[float, Says(exclusiveMinimum=0, maximum=1)] | None = None
     at_least: Annotated[int, Says(minimum=1)] | None = None
 
 

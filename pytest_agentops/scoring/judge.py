@@ -63,12 +63,17 @@ def _succeeded(run: Run, results: Sequence[CheckResult]) -> bool:
     return not any(problem.fatal and _ENDS_AS.get(problem.kind) != run.outcome for problem in run.problems)
 
 
+_NEVER_ALLOWED = frozenset({"miss", "cassette", "setup", "secret", "closed", "network", "unused"})
+"""Problems of the harness, not of the agent's luck: one of them fails the case whatever `pass_if` says."""
+
+
 def verdict(case: Case, runs: Sequence[Run]) -> Verdict:
     """Whether enough trials succeeded: all of them, or what `pass_if` asks; a trial that never ran did not succeed."""
     trials = max(case.trials, len(runs))
     needed = _needed(case, trials)
     successes = sum(run.success for run in runs)
-    passed = successes >= needed
+    # recordings answer the same every time: what is wrong with one is no noise that a pass rule could allow for
+    passed = successes >= needed and not any(p.kind in _NEVER_ALLOWED for run in runs for p in run.problems)
     return Verdict(
         passed=passed,
         trials=trials,

@@ -132,8 +132,7 @@ class Player:
     def not_made(self, tool: str, args: JsonObject) -> bool:
         """The guard stopped this call: its recording, if there is one, will not be played and is not unused."""
         with self._lock:
-            keys = self.keys(tool)
-            for entry in (*self._by_key.get(keys.exact(args), ()), *self._loose(tool).get(keys.normalised(args), ())):
+            for entry in self._by_key.get(self.keys(tool).exact(args), ()):
                 if entry.standing == "waiting":
                     entry.standing = "not_made"
                     return True

@@ -147,7 +147,8 @@ class Toolbox:
             raise LoadError(
                 f"no tool {name!r}; there are: {', '.join(self._tools) or 'none'}", hint=did_you_mean(name, self._tools)
             )
-        return found
+        # an agent's toolbox shows what a tool promises; its code is reached through the guard only
+        return found if self._caller is None else Tool(contract=found.contract)
 
     def openai(self) -> list[JsonObject]:
         """Function schemas for a model's API; a dot in a name is written as two underscores."""

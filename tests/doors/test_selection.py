@@ -73,6 +73,10 @@ def test_case_folders_of_an_ini(project: Project) -> None:
     project.write("pytest.ini", "[pytest]\nagentops_cases = evals more\nagentops_evals = true\n")
     project.write("evals/demo.yaml", "version: 1\nagent: demo_agent\ncases:\n- {id: one, task: hello}\n")
     project.write("conftest.py", "import pytest\n@pytest.fixture\ndef demo_agent():\n    return lambda task, tools: task.text\n")
+    result = project.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*there is no case folder (more) under *"])
+    project.write("more/readme.txt", "nothing yet")
     project.run("--agent-record=once").assert_outcomes(passed=1)
     project.run().assert_outcomes(passed=1)
 

@@ -70,7 +70,7 @@ def test_a_miss_is_shown_whole_and_before_the_checks() -> None:
         events=".agentops/runs/refunds/small~m1.jsonl",
     )
     assert one(run) == (
-        "outcome error, a call that the recording cannot answer\n"
+        "a call that the recording cannot answer, outcome error\n"
         "refunds/small~m1   cases/refunds/refunds.yaml:12\n"
         "\n"
         "replay: error after 0 steps and 0 tool calls, cost unknown, tokens unknown, racy\n"

@@ -86,7 +86,7 @@ def test_a_tool_that_is_gone(lab, shop, tripped) -> None:
     assert "tool_unknown" in [c.reason for c in run.calls]
 
 
-def test_what_was_not_made_in_time_is_not_unused(lab, shop) -> None:
+def test_a_write_that_was_not_made_in_time_is_unused(lab, shop) -> None:
     lab.record(closes_both, shop)
 
     def hangs(task, tools):
@@ -95,6 +95,7 @@ def test_what_was_not_made_in_time_is_not_unused(lab, shop) -> None:
             pass
 
     run = lab.run(hangs, shop, budget={"seconds": 0.1}, expect={"outcome": "timed_out"})
-    assert run.success
+    assert not run.success, "the recorded run closed W-2 too"
+    assert lab.kinds(run) == ["unused"]
     assert run.labels == ["counterfactual"]
     assert not run.state.known

@@ -357,7 +357,7 @@ def test_the_hook_by_itself() -> None:
         port = listener.getsockname()[1]
         guard.hook("socket.bind", (listener, ("127.0.0.1", 0)))
         guard.hook("socket.bind", (closed, ("127.0.0.1", 0)))
-        guard.hook("socket.bind", (object.__new__(int), None))  # takes no weak reference
+        guard.hook("socket.bind", (5, None))  # takes no weak reference, like a bare _socket.socket
         closed.close()
         guard.hook("socket.connect", (client, (FAR, 80)))  # off: nothing is refused
         with guard.on():

@@ -85,4 +85,5 @@ def _stopped(calls: Sequence[Call], found: Match, include: Sequence[CallRef]) ->
     stopped = [call for call in calls if not call.reached and any(name_fits(w.name, call.tool) for w in missing)]
     for call in stopped[:_STOPPED_SHOWN]:
         reason = f" ({call.reason})" if call.reason else ""
-        yield f"  tried, but it did not reach the tool: {call.tool} {show(call.args)}: {call.decision}{reason}"
+        decision = "no recording" if call.decision == "allow" else call.decision
+        yield f"  tried, but it did not reach the tool: {call.tool} {show(call.args)}: {decision}{reason}"

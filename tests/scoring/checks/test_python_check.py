@@ -38,7 +38,7 @@ async def is_async(run):
         (returns(1), "./c.py:f: returned 1 (a int); a check gives None, True, False or a text"),
         (returns([]), "./c.py:f: returned [] (a list); a check gives None, True, False or a text"),
         (said_assert, "./c.py:f: 3 of 4 lines"),
-        (pytest_fail, "./c.py:f: not this way"),
+        (pytest_fail, "./c.py:f: failed: not this way"),
         (is_async, "./c.py:f: is async; a check is an ordinary function"),
         (None, "./c.py:f: the function was not loaded"),
     ],
@@ -95,6 +95,7 @@ def test_any_other_exception_is_outcome_error(make_case):
     assert not run.success
 
 
-def test_skip_is_pytests_own(check):
-    with pytest.raises(pytest.skip.Exception):
-        check("python", "f", python={"f": lambda run: pytest.skip("later")})
+def test_a_check_cannot_skip_what_it_found(check):
+    result = check("python", "f", python={"f": lambda run: pytest.skip("later")})
+    assert not result.passed
+    assert "later" in result.why
