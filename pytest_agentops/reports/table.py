@@ -12,8 +12,16 @@ NONE = "-"
 TOTAL = "all suites"
 
 
+MANY = 50
+"""More suites than this are not listed: the worst are."""
+
+
 def table(suites: Mapping[str, JsonObject], total: JsonObject) -> str:
     """A row a suite (its metrics as the results file has them), and one over all where there are several."""
+    if len(suites) > MANY:
+        worst = sorted(suites, key=lambda name: (suites[name]["task_success_rate"] or 0.0, name))[:MANY]
+        left = f"\nand {len(suites) - MANY} more suites, none of them worse; .agentops/results.json has them all"
+        return table({name: suites[name] for name in worst}, total) + left
     from tabulate import tabulate
 
     rows = [_row(name, metrics) for name, metrics in sorted(suites.items())]
