@@ -3,25 +3,31 @@
 #   make evals    the bundled suites, replayed: no network, no key, no cost
 #   make test     the plugin's own tests, with branch coverage
 #   make check    ruff, mypy --strict, import-linter
-#   make record   records the bundled suites again (equal answers leave no diff)
+#   make test-live   a real small model, the SDKs and the frameworks: recorded, replayed, swapped in hybrid
+#   make record   records the bundled suites again, with the real small model (equal answers leave no diff)
 #   make bench    speed and memory against bare pytest; FULL=1 adds 10000 cases
 #
 # ARGS goes to pytest: make evals ARGS="-k refund -v". PYTHON picks the interpreter of a new .venv.
 
 BIN := .venv/bin
 READY := .venv/.ready
+LIVE := .venv/.live
 ARGS ?=
 PYTHON ?=
 FULL ?=
-SUITES ?= cases/shop
+SUITES ?=
 MAKEFLAGS += --no-print-directory
 
-.PHONY: setup evals test check record bench clean
+.PHONY: setup evals test test-live check record bench clean
 
 setup: $(READY)
 
 $(READY): pyproject.toml .ci/venv
 	@sh .ci/venv .venv $(PYTHON)
+	@touch $@
+
+$(LIVE): $(READY) .ci/live
+	@sh .ci/live .venv
 	@touch $@
 
 evals: $(READY)
@@ -40,8 +46,12 @@ check: $(READY)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
-record: $(READY)
-	@$(BIN)/python -m pytest --agent-evals --agent-record=all --agent-allow-live $(SUITES) $(ARGS)
+test-live: $(LIVE)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/live/live_*.py $(ARGS)
+
+record: $(LIVE)
+	@$(BIN)/python -m cases.local_model -- \
+		$(BIN)/python -m pytest --agent-evals --agent-record=all --agent-allow-live $(SUITES) $(ARGS)
 
 bench: $(READY)
 	@$(BIN)/python -m benchmarks.bench $(if $(FULL),--full)

@@ -7,6 +7,7 @@ import os
 import re
 import types
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,12 @@ from .errors import CaseFileError, CheckFailed, LoadError, Mistake
 from .loading.suite import LoadedSuite, Variant, load_suite
 from .parts import Fixture, Parts, agent_part, refs_of, tool_parts
 from .registry import Registry
+from .reports.results import case_json
 from .runner.surroundings import offline
 from .schema.case import Case
 from .schema.parsed import ParsedCache
 from .schema.run import Run
+from .schema.values import JsonObject
 from .settings import Settings
 
 
@@ -66,6 +69,10 @@ class Suites:
                 ]
             )
 
+    def named(self, name: str) -> Path | None:
+        """The file of a collected suite."""
+        return self._names.get(name)
+
 
 SUITES = pytest.StashKey[Suites]()
 
@@ -106,8 +113,9 @@ def _all_parts(suite: LoadedSuite, suites: Suites) -> dict[str, Parts]:
             continue
         try:
             known[variant.key] = suites.parts(variant, base)
-        except LoadError as error:  # the first case that names it is shown
-            mistakes.setdefault(str(error), Mistake(file=suite.file, line=variant.line, col=1, found=str(error)))
+        except LoadError as error:  # the first place that names it is shown
+            line, col = variant.place(error.key, error.ref)
+            mistakes.setdefault(str(error), Mistake(file=suite.file, line=line, col=col, found=str(error)))
     if mistakes:
         raise CaseFileError(list(mistakes.values()))
     return known
@@ -116,19 +124,33 @@ def _all_parts(suite: LoadedSuite, suites: Suites) -> dict[str, Parts]:
 def _parts(variant: Variant, base: Path, registry: Registry) -> Parts:
     from . import code
 
-    if variant.agent is None:
-        raise LoadError(
-            "no agent: say `agent:` for the suite or the case", hint="./agent.py:my_agent, module:attr, a fixture or a built-in"
-        )
     with offline():  # imports may not reach out in any mode: what connects at import cannot be replayed
-        agent, built_in = agent_part(variant.agent, base, registry)
-        tools = tool_parts(variant.tools, base)
-        python = {ref: code.load(ref, base) for ref in variant.python}
-    for ref, function in python.items():
-        if not callable(function):
-            raise LoadError(f"python: {ref} is a {type(function).__name__}, no function", ref=ref)
+        with _named_under("agent"):
+            if variant.agent is None:
+                raise LoadError(
+                    "no agent: say `agent:` for the suite or the case",
+                    hint="./agent.py:my_agent, module:attr, a fixture or a built-in",
+                )
+            agent, built_in = agent_part(variant.agent, base, registry)
+        with _named_under("tools"):
+            tools = tool_parts(variant.tools, base)
+        with _named_under("python"):
+            python = {ref: code.load(ref, base) for ref in variant.python}
+            for ref, function in python.items():
+                if not callable(function):
+                    raise LoadError(f"python: {ref} is a {type(function).__name__}, no function", ref=ref)
     names = tuple(str(ref) for ref in refs_of(variant.tools))
     return Parts(agent=agent, tools=tools, tool_names=names, python=python, built_in=built_in)
+
+
+@contextmanager
+def _named_under(key: str) -> Iterator[None]:
+    """What cannot be had in the block is named under this key of the case."""
+    try:
+        yield
+    except LoadError as error:
+        error.key = key
+        raise
 
 
 class _Shapes:
@@ -206,10 +228,10 @@ class CaseItem(pytest.Function):
 
     def case(self) -> Case:
         """The case as it is run in this session."""
-        case = self.variant.case()
-        if self.trials == case.trials:
+        case, model = self.variant.case(), self.config.stash[SUITES].settings.model
+        if self.trials == case.trials and model is None:
             return case
-        return replace(case, fields=replace(case.fields, trials=self.trials))
+        return replace(case, fields=replace(case.fields, trials=self.trials, model=model or case.fields.model))
 
     def reportinfo(self) -> tuple[Path, int, str]:
         return self.path, self.variant.line - 1, self.name
@@ -244,3 +266,16 @@ class CaseItem(pytest.Function):
         if not callable(agent):
             raise LoadError(f"the fixture {self.variant.agent!r} gave a {type(agent).__name__}, no callable agent(task, tools)")
         return agent, tuple(values[p.name] if isinstance(p, Fixture) else p for p in self.parts.tools)
+
+
+def variant_json(variant: Variant, trials: list[JsonObject]) -> JsonObject:
+    """A variant as a case of the results file, but for its status, which the controller knows."""
+    return case_json(
+        id=f"{variant.suite}/{variant.id}",
+        suite=variant.suite,
+        variant=variant.variant,
+        file=variant.file,
+        line=variant.line,
+        tags=variant.tags,
+        trials=trials,
+    )

@@ -72,6 +72,8 @@ class LoadError(AgentOpsError):
         super().__init__(f"{message}; {hint}" if hint else message)
         self.ref = ref
         self.hint = hint
+        self.key = ""
+        """``agent``, ``tools`` or ``python``, where it is known that the name stands there."""
 
 
 class CassetteError(AgentOpsError):
@@ -122,7 +124,7 @@ class BudgetExceeded(AgentOpsError):
 
 
 class SessionClosed(AgentOpsError):
-    """A tool was called after the trial had ended."""
+    """A tool was called where its trial does not see it: after the trial had ended, or in a forked child."""
 
 
 class NetworkBlocked(AgentOpsError, PermissionError):

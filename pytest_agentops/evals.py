@@ -10,14 +10,18 @@ from typing import Any
 
 import pytest
 
-from .collect import SUITES, CaseFile, CaseItem, Suites
-from .late import LATE, LateCalls
+from .around import Around
+from .collect import SUITES, CaseFile, CaseItem, Suites, variant_json
+from .fixtures import RAN
+from .hidden import HiddenFolders
+from .late import late_calls
+from .plugin import uses_agent_eval
 from .protocol import run_case, run_trials
+from .redact.membrane import Membrane
 from .registry import Registry
 from .runner.network import network_guard
 from .schema.case import Case
 from .schema.parsed import ParsedCache
-from .schema.values import JsonObject
 from .settings import Settings, settings_of
 
 YAML = (".yaml", ".yml")
@@ -35,8 +39,8 @@ def configure(config: pytest.Config) -> None:
     _choose_paths(config, settings)
     network_guard().self_test()
     config.pluginmanager.register(Evals(config, settings), "agentops-session")
-    config.stash[LATE] = LateCalls()
-    config.pluginmanager.register(config.stash[LATE], "agentops-late")
+    config.pluginmanager.register(Around(), "agentops-around")
+    late_calls(config)
     if not hasattr(config, "workerinput"):
         from .summary import Summary
 
@@ -47,7 +51,7 @@ def configure(config: pytest.Config) -> None:
 def _parsed_cache(config: pytest.Config) -> ParsedCache:
     """Beside pytest's own cache, and off where that is off (``-p no:cacheprovider``)."""
     cache = getattr(config, "cache", None)
-    return ParsedCache(None if cache is None else cache.mkdir("agentops"))
+    return ParsedCache(None if cache is None else cache.mkdir("agentops"), scan=Membrane(os.environ).scan)
 
 
 def _choose_paths(config: pytest.Config, settings: Settings) -> None:
@@ -75,6 +79,7 @@ class Evals:
         # properties cost memory with every report: made only where somebody reads them (workers do not know: they make them)
         self._junit = bool(config.getoption("xmlpath", None)) or hasattr(config, "workerinput")
         self._named = {_path_of(arg, config) for arg in config.args}
+        self.hidden = HiddenFolders(config, settings)
 
     # ---- collecting
 
@@ -86,10 +91,16 @@ class Evals:
             return None
         return CaseFile.of(parent, file_path)
 
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_ignore_collect(self, collection_path: Path) -> Generator[None, Any, None]:
+        outcome = yield
+        if outcome.get_result():
+            self.hidden.look(collection_path)
+
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         if isinstance(item, CaseItem):
             self.cases += 1
-        elif "agent_eval" in getattr(item, "fixturenames", ()):
+        elif uses_agent_eval(item):
             self.python_cases += 1
 
     @pytest.hookimpl(tryfirst=True)
@@ -97,6 +108,7 @@ class Evals:
         output = getattr(self.config, "workeroutput", None)
         if output is not None:
             output["agentops_collected"] = (self.cases, self.python_cases)
+            output["agentops_hidden"] = self.hidden.files
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Items live to the end: taken out of the collector's sight, they are not walked again during every case."""
@@ -125,21 +137,29 @@ class Evals:
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, None]:
         outcome = yield
-        if isinstance(item, CaseItem) and not item.silent:
-            report = outcome.get_result()
-            if call.excinfo is not None and report.outcome == "failed" and report.when != "call":
-                report.longrepr = item.words_for(call.excinfo.value, report.longreprtext) or report.longrepr
-            if report.when == "call" or report.outcome != "passed":
-                report.agentops = case = case_json(item)
-                item.runs.clear()  # told once: an attempt that is made again brings its own
-                if report.when != "teardown" and self._junit:
-                    from .reports import junit
+        if isinstance(item, CaseItem):
+            if not item.silent:
+                self._report_case(item, call, outcome.get_result())
+        elif RAN in item.stash:
+            ran, report = item.stash[RAN], outcome.get_result()
+            if report.when == "call" or report.outcome != "passed" or ran.untold:
+                report.agentops = ran.told()
 
-                    # JUnit reads the item's properties, at teardown; those of an earlier attempt go
-                    others = [pair for pair in item.user_properties if not pair[0].startswith(junit.PREFIX)]
-                    item.user_properties[:] = [*others, *junit.properties(case)]
-            if report.when == "teardown" and item.trial == item.trials:
-                item.runs.clear()  # pytest keeps the items to the end of the session
+    def _report_case(self, item: CaseItem, call: pytest.CallInfo[None], report: Any) -> None:
+        if call.excinfo is not None and report.outcome == "failed" and report.when != "call":
+            report.longrepr = item.words_for(call.excinfo.value, report.longreprtext) or report.longrepr
+        if report.when == "call" or report.outcome != "passed":
+            case = variant_json(item.variant, [run.as_json() for run in item.runs])
+            report.agentops = [case]
+            item.runs.clear()  # told once: an attempt that is made again brings its own
+            if report.when != "teardown" and self._junit:
+                from .reports import junit
+
+                # JUnit reads the item's properties, at teardown; those of an earlier attempt go
+                others = [pair for pair in item.user_properties if not pair[0].startswith(junit.PREFIX)]
+                item.user_properties[:] = [*others, *junit.properties(case)]
+        if report.when == "teardown" and item.trial == item.trials:
+            item.runs.clear()  # pytest keeps the items to the end of the session
 
     @pytest.fixture
     def agent_case(self, request: pytest.FixtureRequest) -> Case | None:
@@ -148,21 +168,6 @@ class Evals:
             return None
         request.node.setup_read = True
         return request.node.case()
-
-
-def case_json(item: CaseItem) -> JsonObject:
-    """A case of the results file, but for its status, which the controller knows."""
-    variant = item.variant
-    suite = variant.suite
-    return {
-        "id": f"{suite}/{variant.id}",
-        "suite": suite,
-        "variant": variant.variant,
-        "file": variant.file,
-        "line": variant.line,
-        "tags": list(variant.tags),
-        "trials": [run.as_json() for run in item.runs],
-    }
 
 
 def _path_of(arg: str, config: pytest.Config) -> str:

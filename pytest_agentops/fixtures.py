@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from operator import methodcaller
 from pathlib import Path
 from typing import Any
@@ -11,20 +14,67 @@ from typing import Any
 import pytest
 
 from . import code
+from .collect import SUITES
+from .commands import Commands
 from .errors import AgentOpsError, CheckFailed, UsageError
+from .late import late_calls
 from .parts import make_toolbox
+from .registry import Registry
+from .reports.results import case_json
 from .runner.events import write_events
 from .runner.run import Trial, run_trial
 from .schema.case import Case
 from .schema.run import Run
+from .schema.values import JsonObject
 from .scoring.judge import judge, verdict
 from .settings import settings_of
 
+LONGEST = 80
 _PYTESTS_OWN = ("trials", "pass_if", "matrix", "skip", "xfail", "tags", "fixtures")
 """Fields of a case that an ordinary test says in pytest's own words."""
 
 _TAKEN = pytest.StashKey[dict[tuple[str, str], str]]()
 """(suite, id) -> the test that records under it."""
+_SUITES = pytest.StashKey[dict[str, Path]]()
+"""Suite -> the test module that it stands for."""
+_REGISTRY = pytest.StashKey[Registry]()
+
+
+class Ran:
+    """The runs of one ordinary test, each a case of the results; told once, as those of a case are."""
+
+    def __init__(self) -> None:
+        self._cases: dict[str, Case] = {}
+        self._runs: dict[str, list[Run]] = {}
+
+    def add(self, case: Case, run: Run) -> None:
+        self._cases[case.id] = case
+        self._runs.setdefault(case.id, []).append(run)
+
+    @property
+    def untold(self) -> bool:
+        """Whether a run came since the last report."""
+        return any(self._runs.values())
+
+    def told(self) -> list[JsonObject]:
+        """The cases with the runs that no report has told of yet."""
+        runs, self._runs = self._runs, {}
+        return [_json(case, runs.get(ident, [])) for ident, case in self._cases.items()]
+
+
+def _json(case: Case, runs: list[Run]) -> JsonObject:
+    return case_json(
+        id=f"{case.suite}/{case.id}",
+        suite=case.suite,
+        variant=None,
+        file=case.file,
+        line=case.line,
+        tags=(),
+        trials=[run.as_json() for run in runs],
+    )
+
+
+RAN = pytest.StashKey[Ran]()
 
 
 class AgentEval:
@@ -38,13 +88,15 @@ class AgentEval:
         self._path = Path(path)
         self._file = _shown(self._path, self._settings.rootdir)
         self._line = (line or 0) + 1
-        self._suite = slug(self._path.stem)
+        self._suite = ""
         self._name = _name(node, test)
         self._ids: set[str] = set()
+        self._checks = _registry(node.config).external("checks")
+        self._commands = Commands(node, self._settings, evals=False)
 
     @classmethod
     def of(cls, request: pytest.FixtureRequest) -> AgentEval:
-        """For one test: its marker's words, its module's name as the suite, its own name as the case's."""
+        """For one test: its marker's words, its module's place as the suite, its own name as the case's."""
         given: dict[str, Any] = {}
         for mark in request.node.iter_markers("agent_eval"):  # the closest comes first and wins
             given = {**({"task": mark.args[0]} if mark.args else {}), **mark.kwargs, **given}
@@ -76,10 +128,13 @@ class AgentEval:
                 mode=self._settings.mode,
                 record=self._settings.record,
                 cassettes=self._settings.cassettes,
+                on_late=late_calls(self._node.config).listener(self._node, case, 1),
             )
         )
-        judge(run, case, python=self._python(case))
+        self._commands.fill_in(run, case)
+        judge(run, case, python=self._python(case), extra_checks=self._checks if case.more_checks else {})
         self._write_events(run, case)
+        self._node.stash.setdefault(RAN, Ran()).add(case, run)
         if check and not run.success:
             self._raise(run, case)
         return run
@@ -90,8 +145,14 @@ class AgentEval:
         foreign = [word for word in _PYTESTS_OWN if word in words]
         if foreign:
             raise UsageError(f"agent_eval takes no {foreign[0]}: it runs once; use pytest's own marks and parametrize")
+        self._suite = _suite_of(self._node.config, self._path, self._file)
         ident = self._ident(words.pop("id", self._name))
-        return case_from(words, id=ident, suite=self._suite, file=self._file, line=self._line)
+        expect, more = words.get("expect"), {}
+        if isinstance(expect, Mapping):
+            more = {key: expect[key] for key in sorted(self._checks) if key in expect}
+            words["expect"] = {key: value for key, value in expect.items() if key not in more}
+        case = case_from(words, id=ident, suite=self._suite, file=self._file, line=self._line)
+        return replace(case, more_checks=more)
 
     def _ident(self, given: object) -> str:
         """The id of this run; two that are equal would share one recording."""
@@ -122,10 +183,30 @@ class AgentEval:
         from .reports.failure import explain
 
         __tracebackhide__ = True
-        command = f"pytest '{self._node.nodeid}'"
-        text = explain(case, [run], verdict(case, [run]), rerun=command)
-        # the cures of recordings are written for case files
-        raise CheckFailed(re.sub(r"pytest --agent-evals (--agent-record=\w+) -k \S+", rf"{command} \1", text))
+        raise CheckFailed(explain(case, [run], verdict(case, [run]), rerun=self._commands.again(case, [run])))
+
+
+def _registry(config: pytest.Config) -> Registry:
+    """What packages and conftests register; the session's own is not there without the flag."""
+    found = config.stash.get(_REGISTRY, None)
+    if found is None:
+        found = config.stash[_REGISTRY] = Registry(config)
+    return found
+
+
+def _suite_of(config: pytest.Config, path: Path, file: str) -> str:
+    """The module's path from the rootdir as a suite's name: two modules of one name are two suites."""
+    name = slug(str(Path(file).with_suffix("")).replace(os.sep, "-"))
+    if len(name) == LONGEST:
+        name = f"{name[: LONGEST - 9]}-{hashlib.sha256(file.encode()).hexdigest()[:8]}"
+    other = config.stash.setdefault(_SUITES, {}).setdefault(name, path)
+    suites = config.stash.get(SUITES, None)
+    if other == path and suites is not None:
+        other = suites.named(name) or path
+    if other != path:
+        theirs = _shown(other, config.rootpath)
+        raise UsageError(f"agent_eval: the suite of {file} is called {name}, and so is that of {theirs}: rename one of them")
+    return name
 
 
 def _name(node: pytest.Item, test: Callable[..., Any]) -> str | None:
@@ -143,4 +224,4 @@ def _shown(path: Path, root: Path) -> str:
 
 def slug(text: str) -> str:
     """A case id from a name: lower case, others than letters, digits, - and _ become -."""
-    return re.sub(r"[^a-z0-9_-]+", "-", text.lower()).strip("-_")[:80] or "x"
+    return re.sub(r"[^a-z0-9_-]+", "-", text.lower()).strip("-_")[:LONGEST] or "x"

@@ -10,7 +10,7 @@ from typing import Any
 
 from . import code
 from .errors import LoadError
-from .registry import LATER, Registry
+from .registry import Registry
 from .schema.case import Case, Ref
 from .schema.suggest import did_you_mean
 from .schema.values import JsonObject
@@ -59,8 +59,6 @@ def agent_part(ref: Ref, base: Path, registry: Registry) -> tuple[Fixture | Call
         return (_agent_object(found, ref) if inspect.isclass(found) else found), None
     if registry.built_in("agents", ref) or ref in registry.external("agents"):
         return _built_agent(ref, {}, registry), ref
-    if ref in LATER:
-        raise LoadError(f"agent {ref!r}: not supported by this version ({LATER[ref]})", ref=ref)
     return Fixture(ref), None
 
 
@@ -78,8 +76,7 @@ def _agent_object(made_by: Callable[[], object], ref: str) -> Callable[..., Any]
 def _built_agent(name: str, options: JsonObject, registry: Registry) -> Callable[..., Any]:
     factory = registry.get("agents", name)
     if factory is None:
-        later = f" ({LATER[name]})" if name in LATER else ""
-        raise LoadError(f"no agent is registered as {name!r}{later}", ref=name, hint=did_you_mean(name, registry.names("agents")))
+        raise LoadError(f"no agent is registered as {name!r}", ref=name, hint=did_you_mean(name, registry.names("agents")))
     try:
         made: Callable[..., Any] = factory(**options)
     except LoadError:

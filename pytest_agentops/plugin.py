@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from .fixtures import AgentEval
 
 _OPTIONS: tuple[tuple[str, dict[str, Any], str], ...] = (
-    ("--agent-mode", {"metavar": "MODE"}, "replay (default: no network, no cost) or live"),
-    ("--agent-record", {"metavar": "WORD"}, "none (default), once, new_episodes or all: what may be recorded"),
+    ("--agent-mode", {"metavar": "MODE"}, "replay (default: no network, no cost), hybrid (the model live), tools-live or live"),
+    ("--agent-record", {"metavar": "WORD"}, "none (default), once, new_episodes, all or stale: what may be recorded"),
+    ("--agent-model", {"metavar": "NAME"}, "run every case with this model, whatever it names itself (with --agent-mode=hybrid)"),
     ("--agent-trials", {"metavar": "N"}, "run every case N times, whatever it says itself"),
     ("--agent-cassettes", {"metavar": "DIR"}, "folder of the recordings (default: cassettes)"),
 )
@@ -61,10 +62,26 @@ def pytest_configure(config: pytest.Config) -> None:
         from . import evals
 
         evals.configure(config)
-    elif any(config.getoption(_dest(option)) is not None for option, _, _ in _OPTIONS):
+        return
+    if any(config.getoption(_dest(option)) for option in ("--agent-allow-live", "--agent-report", *(o for o, _, _ in _OPTIONS))):
         from .settings import settings_of
+        from .unflagged import Unflagged
 
         settings_of(config)  # options that are wrong say so, whatever is run
+        config.pluginmanager.register(Unflagged(config), "agentops-unflagged")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Tool calls that come after the end are heard without the flag too, where a test runs agents."""
+    if not _is_on(session.config) and any(map(uses_agent_eval, session.items)):
+        from .late import late_calls
+
+        late_calls(session.config)
+
+
+def uses_agent_eval(item: pytest.Item) -> bool:
+    """Whether an ordinary test asks for the fixture."""
+    return "agent_eval" in getattr(item, "fixturenames", ())
 
 
 def _is_on(config: pytest.Config) -> bool:

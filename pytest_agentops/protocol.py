@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from .collect import SUITES, CaseItem
+from .commands import Commands
 from .errors import CheckFailed
-from .late import LATE
+from .late import late_calls
 from .parts import make_toolbox
 from .reports.failure import explain
 from .runner.events import write_events
@@ -58,9 +59,10 @@ def one_trial(item: CaseItem, case: Case) -> tuple[Run, Offer | None]:
             cassettes=settings.cassettes,
             enforce_contracts=mode == "enforce",
             cache=suites.cache,
-            on_late=item.config.stash[LATE].listener(item),
+            on_late=late_calls(item.config).listener(item, case, item.trial),
         )
     )
+    Commands(item, settings).fill_in(run, case)
     own_code = bool(item.parts.python or case.more_checks)
     with offline() if own_code and run.mode == "replay" else nullcontext():  # a check may not reach out either
         judge(run, case, python=item.parts.python, extra_checks=suites.registry.external("checks") if case.more_checks else {})
@@ -86,15 +88,12 @@ def warn_of_unread_setup(item: CaseItem, case: Case, run: Run, offer: Offer | No
 def raise_verdict(item: CaseItem, case: Case | None = None) -> None:
     """Raise `CheckFailed` with the whole explanation if the variant did not pass."""
     case = case or item.case()
+    for run in item.runs:  # a thread may have called a tool since the run was judged
+        run.success = run.success and not any(problem.kind == "closed" for problem in run.problems)
     found = verdict(case, item.runs)
     if not found.passed:
-        raise CheckFailed(explain(case, item.runs, found, rerun=rerun_command(item)))
-
-
-def rerun_command(item: CaseItem) -> str:
-    settings = item.config.stash[SUITES].settings
-    mode = "" if settings.mode == "replay" else f" --agent-mode={settings.mode}"
-    return f"pytest --agent-evals{mode} '{item.nodeid}'"
+        commands = Commands(item, item.config.stash[SUITES].settings)
+        raise CheckFailed(explain(case, item.runs, found, rerun=commands.again(case, item.runs)))
 
 
 def _phase(item: CaseItem, when: Any, function: Callable[[], object]) -> pytest.CallInfo[object]:

@@ -19,13 +19,11 @@ if TYPE_CHECKING:
 Group: TypeAlias = Literal["agents", "checks", "reports"]
 
 BUILT_IN: Mapping[Group, Mapping[str, str]] = {
-    "agents": {"transcript": "agents.transcript:transcript"},
+    "agents": {"openai": "agents.openai:openai", "transcript": "agents.transcript:transcript"},
     "checks": {},
     "reports": {"json": "reports.json:write"},
 }
 """name -> module:attribute in this package. The built-in checks are known to `scoring` itself."""
-
-LATER: Mapping[str, str] = {"openai": "the built-in openai agent comes with the model layer"}
 
 
 class Registry:

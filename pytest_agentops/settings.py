@@ -17,12 +17,6 @@ from .schema.suggest import did_you_mean
 
 T = TypeVar("T", bound=str)
 
-_LATER = {
-    "hybrid": "comes with the model layer",
-    "tools-live": "comes with the model layer",
-    "stale": "comes with the model layer",
-}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -35,6 +29,8 @@ class Settings:
     case_folders: tuple[Path, ...]
     ignore: tuple[str, ...]
     trials: int | None
+    model: str | None
+    """What every case's model is replaced by."""
     reports: tuple[tuple[str, Path], ...]
     allow_live: bool
 
@@ -85,7 +81,7 @@ def _read(config: pytest.Config) -> Settings:
     allow_live = bool(config.getoption("agent_allow_live") or config.getini("agentops_allow_live"))
     if goes_live(mode, record) and under_ci() and not allow_live:
         raise pytest.UsageError(
-            f"--agent-mode={mode} --agent-record={record} calls tools for real or writes recordings, and CI is set: "
+            f"--agent-mode={mode} --agent-record={record} calls models or tools for real or writes recordings, and CI is set: "
             "add --agent-allow-live if that is meant"
         )
     root = config.rootpath
@@ -97,6 +93,7 @@ def _read(config: pytest.Config) -> Settings:
         case_folders=tuple(Path(os.path.normpath(root / folder)) for folder in config.getini("agentops_cases")),
         ignore=tuple(config.getini("agentops_ignore")),
         trials=_trials(_value(config, "--agent-trials")),
+        model=_value(config, "--agent-model") or None,
         reports=tuple(_report(r, root) for r in [*config.getini("agentops_report"), *config.getoption("agent_report")]),
         allow_live=allow_live,
     )
@@ -111,9 +108,8 @@ def _word(option: str, word: str, allowed: tuple[T, ...]) -> T:
     for known in allowed:
         if word == known:
             return known
-    later = f" ({_LATER[word]})" if word in _LATER else ""
     hint = did_you_mean(word, allowed)
-    raise pytest.UsageError(f"{option}={word}: expected one of {', '.join(allowed)}{later}" + (f"; {hint}" if hint else ""))
+    raise pytest.UsageError(f"{option}={word}: expected one of {', '.join(allowed)}" + (f"; {hint}" if hint else ""))
 
 
 def _below(root: Path, option: str, folder: str) -> Path:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
-from .reports.results import Results
+from .hidden import YAML, sentence
+from .notes import Notes
+from .reports.results import BuildVerdict, Key, Results
 from .schema.values import JsonObject, dumps, loads
 from .schema.verdict import Status
 from .scoring.metrics import Tally
@@ -31,15 +34,22 @@ class Summary:
         self.total = Tally()
         self.suites: dict[str, Tally] = {}
         self.notes = Notes()
-        self.open: dict[str, JsonObject] = {}
-        """Cases whose teardown has not been heard, by node id."""
+        self.open: dict[str, dict[Key, JsonObject]] = {}
+        """Cases whose teardown has not been heard, by node id; an ordinary test may have several."""
         self.rerun: set[str] = set()
         """Cases of which an attempt was followed by another."""
         self.failed = 0
-        self.live = False
+        self.errors: Counter[str] = Counter()
+        """Suite -> cases that ended as an error."""
+        self.modes: set[str] = set()
+        """What the runs were: replay, hybrid, ..."""
         self.cases = 0
         """How many were collected, before -k and the like took some away."""
         self.python_cases = 0
+        self.ended = 0
+        """Cases of files that have a result."""
+        self.hidden: list[str] = []
+        """Case files that pytest did not look at."""
         self.collect_errors = 0
         self.crashed = False
         self.no_cases = False
@@ -54,51 +64,82 @@ class Summary:
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:
         """xdist: what a worker collected; all collect the same."""
-        self._collected(*getattr(node, "workeroutput", {}).get("agentops_collected", (0, 0)))
+        output = getattr(node, "workeroutput", {})
+        cases, python_cases = output.get("agentops_collected", (0, 0))
+        self._collected(cases, python_cases, output.get("agentops_hidden", ()))
 
-    def _collected(self, cases: int, python_cases: int) -> None:
+    def _collected(self, cases: int, python_cases: int, hidden: Iterable[str]) -> None:
         self.cases = max(self.cases, cases)
         self.python_cases = max(self.python_cases, python_cases)
+        self.hidden = sorted({*self.hidden, *hidden})
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        case = getattr(report, "agentops", None)
-        if case is not None:
+        for case in getattr(report, "agentops", None) or ():
             self._hear(report, case)
             report.agentops = None  # type: ignore[attr-defined]  # pytest keeps every report to the end
+        for late in getattr(report, "agentops_late", ()):
+            self._late(report.nodeid, late)
         if report.when == "teardown":
-            self._end(report)
+            if any(case["status"] != "rerun" for case in self.open.get(report.nodeid, {}).values()):
+                self._close_all(report.nodeid)
         elif report.when not in _PHASES:  # a worker that crashed takes its case with it
-            self.failed += 1
-            self.crashed = True
-
-    def _end(self, report: pytest.TestReport) -> None:
-        case = self.open.get(report.nodeid)
-        if case is None:
-            if report.outcome == "failed":  # a tool call that came when the case was closed
-                self.failed += self._reopen(report.nodeid)
-        elif case["status"] != "rerun":
-            self._close(report.nodeid, self.open.pop(report.nodeid))
-
-    def _reopen(self, nodeid: str) -> bool:
-        """Make a closed case an error; False if it is none, or has failed already. Rare: all cases are read again."""
-        for text in self.results.texts():
-            case = loads(text)
-            if f"{case['file']}::{_name(case).partition('/')[2]}" == nodeid:
-                if case["status"] in ("failed", "error"):
-                    return False
-                self.results.add(dumps({**case, "status": "error"}))
-                return True
-        return False
+            self._crashed(report)
 
     def _hear(self, report: pytest.TestReport, case: JsonObject) -> None:
         """A later report of a case has the later word on its status, and brings the trials that the earlier had not."""
-        known = self.open.get(report.nodeid)
-        if known is not None:
-            case["trials"] = [*known["trials"], *case["trials"]]
+        cases = self.open.setdefault(report.nodeid, {})
+        key = (case["id"], case["variant"] or "")
+        if key in cases:
+            case["trials"] = [*cases[key]["trials"], *case["trials"]]
         case["status"] = _status(report)
-        self.open[report.nodeid] = case
+        cases[key] = case
         if case["status"] == "rerun":
             self.rerun.add(report.nodeid)
+
+    def _late(self, nodeid: str, late: JsonObject) -> None:
+        """A tool was called when the trial had been judged: it is no success any more, and its case an error."""
+        case = self.open.get(nodeid, {}).get((late["id"], late["variant"] or ""))
+        if case is not None:
+            _fail_late(case, late)
+            return
+        case = self.results.find(late["id"], late["variant"])
+        if case is None:
+            self.failed += 1
+            return
+        was = case["status"]
+        self.failed += was not in ("failed", "error")
+        if was != "failed":
+            case["status"] = "error"
+            self._error(case, was != "error")
+        _fail_late(case, late)
+        self.results.add(dumps(case))
+        self._recount()
+
+    def _recount(self) -> None:
+        """The numbers once more from the results; rare: all cases are read again."""
+        self.total, self.suites = Tally(), {}
+        for text in self.results.texts():
+            case = loads(text)
+            self._count(case, case["trials"])
+
+    def _crashed(self, report: pytest.TestReport) -> None:
+        from .crashed import crashed_case
+
+        self.crashed = True
+        known = self.open.get(report.nodeid)
+        lost = crashed_case(self.config, self.settings, report) if known is None else None
+        if lost is not None:
+            known = self.open[report.nodeid] = {(lost["id"], lost["variant"] or ""): lost}
+        if known is None:
+            self.failed += 1
+            return
+        for case in known.values():
+            case["status"] = "error"
+        self._close_all(report.nodeid)
+
+    def _close_all(self, nodeid: str) -> None:
+        for case in self.open.pop(nodeid).values():
+            self._close(nodeid, case)
 
     def _close(self, nodeid: str, case: JsonObject) -> None:
         runs: list[JsonObject] = [] if case["status"] == "skipped" else case["trials"]
@@ -107,29 +148,51 @@ class Summary:
                 run["trial"] = number
         elif len(runs) > 1 and _reruns(self.config):
             self.notes.add("reruns", _name(case))
+        of_a_file = case["file"].endswith(YAML)
+        self.ended += of_a_file
         self.failed += case["status"] in ("failed", "error")
-        self.live = self.live or any(run["mode"] != "replay" for run in runs)
+        if case["status"] == "error":
+            self._error(case, True)
+        self.modes.update(run["mode"] for run in runs)
         self.results.add(dumps({**{key: case[key] for key in ("id", "suite", "variant", "status")}, **case, "trials": runs}))
+        self._count(case, runs)
+        for run in runs:
+            self.notes.of_run(_name(case), run, judged_elsewhere=not of_a_file)
+
+    def _error(self, case: JsonObject, counts: bool) -> None:
+        self.errors[case["suite"]] += counts
+        self.notes.add("error", _name(case))
+
+    def _count(self, case: JsonObject, runs: list[JsonObject]) -> None:
         for tally in (self.total, self.suites.setdefault(case["suite"], Tally())):
             tally.add(case["id"], case["variant"], runs)
-        for run in runs:
-            self.notes.of_run(_name(case), run)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self) -> None:
+        """What an earlier session left may not stand for one that dies half-way."""
+        if not self.config.getoption("collectonly", False):
+            for path in (self.settings.work / "results.json", *(target for _, target in self.reports)):
+                with suppress(OSError):
+                    path.unlink()
 
     # ---- the end
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         own = self.config.pluginmanager.get_plugin("agentops-session")
-        self._collected(getattr(own, "cases", 0), getattr(own, "python_cases", 0))
-        for nodeid, case in self.open.items():  # interrupted between a call and its teardown, or before it was run again
-            self._close(nodeid, {**case, "status": "failed" if case["status"] == "rerun" else case["status"]})
-        self.open = {}
+        if own is not None:
+            self._collected(own.cases, own.python_cases, own.hidden.files)
+        for nodeid, cases in list(self.open.items()):  # interrupted between a call and its teardown, or before it was run again
+            for case in cases.values():
+                case["status"] = "failed" if case["status"] == "rerun" else case["status"]
+            self._close_all(nodeid)
         if not (self.cases or self.python_cases or self.collect_errors) and session.exitstatus in (0, 5):
             self.no_cases = True
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
         if len(self.results):
             self._write()
-        if self.unwritten and session.exitstatus == pytest.ExitCode.OK:
+        wrong = self.unwritten or self.hidden or self.verdict == "not_comparable"
+        if wrong and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _write(self) -> None:
@@ -139,7 +202,7 @@ class Summary:
             self.results.write(
                 path,
                 mode=self.mode,
-                verdict="fail" if self.failed or self.collect_errors else "pass",
+                verdict=self.verdict,
                 metrics=self.total.metrics().as_json(),
                 suites={name: {"metrics": tally.metrics().as_json(), "gates": []} for name, tally in self.suites.items()},
                 selection="partial" if self._is_part() else "all",
@@ -156,13 +219,20 @@ class Summary:
                 self.unwritten.append(f"{target}: the report cannot be written: {error.strerror or error}")
 
     @property
+    def verdict(self) -> BuildVerdict:
+        """Fail, or not comparable: a rate over the runs that the recordings could answer measures their likeness."""
+        if self.failed or self.collect_errors or self.hidden:
+            return "fail"
+        return "not_comparable" if self.total.unanswerable else "pass"
+
+    @property
     def mode(self) -> str:
-        """Live as soon as one run may have called something for real."""
-        return "live" if self.live else self.settings.mode
+        """What all runs were; of several, the one that says most: live."""
+        return self.settings.mode if not self.modes else "live" if len(self.modes) > 1 else next(iter(self.modes))
 
     def _is_part(self) -> bool:
         """Whether a case of the case folders did not run to its end, or was not asked for."""
-        if self.collect_errors or self.crashed or len(self.results) < self.cases or self.config.getoption("lf", False):
+        if self.collect_errors or self.crashed or self.hidden or self.ended < self.cases or self.config.getoption("lf", False):
             return True
         given = [Path(os.path.normpath(self.config.invocation_params.dir / arg)) for arg in self.config.args]
         folders = [folder for folder in self.settings.case_folders if folder.is_dir()]
@@ -174,12 +244,15 @@ class Summary:
         out = terminalreporter
         if self.no_cases:
             out.write_line("ERROR: --agent-evals collected no cases: nothing was tested (exit code 4)", red=True, bold=True)
+        for file in self.hidden:
+            out.write_line(f"ERROR: {sentence(file)}", red=True, bold=True)
         if not len(self.results):
             return
         from .reports.table import table
 
         out.section(f"agent evals ({self.mode})")
-        out.write_line(table({n: t.metrics().as_json() for n, t in self.suites.items()}, self.total.metrics().as_json()))
+        suites = {name: tally.metrics().as_json() for name, tally in self.suites.items()}
+        out.write_line(table(suites, self.total.metrics().as_json(), errors=self.errors))
         for line in self.notes.lines():
             out.write_line(line)
         if self.written is not None and self.config.get_verbosity() >= 0:
@@ -191,57 +264,16 @@ class Summary:
         self.results.close()
 
 
-class Notes:
-    """What a reader of the numbers must know, one line a kind, each naming the first few cases."""
-
-    SHOWN = 5
-
-    def __init__(self) -> None:
-        self._names: dict[str, dict[str, None]] = {}
-
-    def add(self, kind: str, name: str) -> None:
-        self._names.setdefault(kind, {}).setdefault(name)
-
-    def of_run(self, name: str, run: JsonObject) -> None:
-        """Take up what the run says of itself."""
-        for sentence in run["stale"]:
-            self.add("stale", f"{name}: {sentence}")
-        for label in run["labels"]:
-            self.add(label, name)
-        if any(problem["kind"] == "unused_warning" for problem in run["problems"]):
-            self.add("unused", name)
-        checks = run["checks"]
-        if len(checks) == 1 and checks[0]["passed"] and checks[0]["why"]:  # the one check that says something though it passed
-            self.add("no expect", name)
-
-    def lines(self) -> list[str]:
-        """In the order of `_SENTENCES`, whatever order the cases ran in."""
-        return [self._line(kind, sorted(self._names[kind])) for kind in _SENTENCES if kind in self._names]
-
-    def _line(self, kind: str, names: list[str]) -> str:
-        more = f" and {len(names) - self.SHOWN} more" if len(names) > self.SHOWN else ""
-        head = f"{kind}: {len(names)} case(s) {_SENTENCES[kind]}: "
-        if kind == "stale":
-            return "\n  ".join([f"stale: {len(names)} {_SENTENCES[kind]}", *names[: self.SHOWN]]) + (f"\n {more}" if more else "")
-        return head + ", ".join(names[: self.SHOWN]) + more
-
-
-_SENTENCES: Mapping[str, str] = {
-    "recorded": "wrote their recordings",
-    "not_recorded": "did not end well, their old recordings were kept (see *.partial.yaml)",
-    "stale": "difference(s) between recordings and today's contracts",
-    "unused": "left recorded reads unused",
-    "racy": "had equal calls in flight at once with different answers; which caller got which is chance",
-    "counterfactual": "were stopped by the guard at a call that the recorded run had made",
-    "child_process": "started a child process, which the network guard does not see",
-    "model_never_seen": "name a model, and no request to one was seen: cost and tokens are unknown",
-    "no expect": "expect nothing but to complete",
-    "reruns": "have trials of their own, which --reruns leaves alone",
-}
+def _fail_late(case: JsonObject, late: JsonObject) -> None:
+    for run in case["trials"]:
+        if run["trial"] == late["trial"]:
+            run["success"] = False
+            told = {problem["text"] for problem in run["problems"]}
+            run["problems"] += [{"kind": "closed", "text": text} for text in late["texts"] if text not in told]
 
 
 def _name(case: JsonObject) -> str:
-    return case["id"] if case["variant"] is None else f"{case['id']}~{case['variant']}"
+    return str(case["id"] if case["variant"] is None else f"{case['id']}~{case['variant']}")
 
 
 def _reruns(config: pytest.Config) -> bool:

@@ -23,6 +23,7 @@ def to_json(suite: LoadedSuite) -> JsonObject | None:
         "contracts": head.contracts,
         "defaults": head.defaults,
         "lines": head.lines,
+        "places": head.places,
         "variants": [
             {
                 **{name: getattr(v, name) for name in _FIELDS},
@@ -34,8 +35,15 @@ def to_json(suite: LoadedSuite) -> JsonObject | None:
     }
 
 
-def from_json(kept: JsonObject, path: Path, file: str) -> LoadedSuite:
-    """The same suite again."""
+def from_json(kept: Json, path: Path, file: str, digest: str) -> LoadedSuite | None:
+    """The same suite again; None if this is none of ours, or of another text than the one with this digest."""
+    try:
+        return _suite(kept, path, file) if kept["digest"] == digest else None
+    except (KeyError, TypeError, AttributeError, ValueError):
+        return None
+
+
+def _suite(kept: JsonObject, path: Path, file: str) -> LoadedSuite:
     head = SuiteHead(
         name=kept["name"],
         file=file,
@@ -44,6 +52,7 @@ def from_json(kept: JsonObject, path: Path, file: str) -> LoadedSuite:
         checks=frozenset(),
         defaults=kept["defaults"],
         lines=kept["lines"],
+        places=kept["places"],
     )
     shared: dict[tuple[Json, ...], tuple[Json, ...]] = {}
     variants = []
@@ -54,4 +63,6 @@ def from_json(kept: JsonObject, path: Path, file: str) -> LoadedSuite:
         if isinstance(given["tools"], list):
             given["tools"] = tuple(given["tools"])
         variants.append(Variant(head=head, **given))
+    if not variants:
+        raise ValueError("a suite has cases")
     return LoadedSuite(kept["name"], file, path, kept["description"], variants, kept["digest"])

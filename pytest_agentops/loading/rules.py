@@ -11,6 +11,7 @@ from ..schema import operators, paths
 from ..schema.suggest import did_you_mean
 from ..schema.validate import check_schema
 from ..schema.values import Json, JsonObject
+from . import nothing
 
 Say = Callable[..., None]
 """``say(path within the case, found, allowed="", hint="")`` notes a mistake."""
@@ -152,11 +153,12 @@ def _clock(case: JsonObject, say: Say) -> None:
 
 
 def _expect(expect: JsonObject, here: tuple[str | int, ...], say: Say, lacks: Say) -> None:
-    if expect.get("calls"):
+    nothing.check(expect, here, lacks)
+    if expect.get("calls") is not None:
         _calls(expect["calls"], (*here, "calls"), say, lacks)
     for key in ("output", "said"):
         if expect.get(key):
-            _text(expect[key], (*here, key), say)
+            _text(expect[key], (*here, key), say, lacks)
     for place, message in operators.check_state(expect.get("state") or {}):
         say((*here, "state", *place), message)
     for index, path in enumerate(expect.get("changed_only") or ()):
@@ -192,6 +194,8 @@ def _bounds(value: Json, here: tuple[str | int, ...], say: Say, lacks: Say) -> N
         lacks(here, "an empty range says nothing", "expected min, max or both")
     elif low is not None and high is not None and low > high:
         say(here, f"min {low} is above max {high}")
+    elif low == 0 and high is None and here[-2] != "cost":  # of a cost it says that it is known
+        lacks(here, "min: 0 checks nothing: no count is below it", "", "write a max, or a greater min")
 
 
 def _calls(calls: JsonObject, here: tuple[str | int, ...], say: Say, lacks: Say) -> None:
@@ -209,6 +213,8 @@ def _calls(calls: JsonObject, here: tuple[str | int, ...], say: Say, lacks: Say)
         _bounds(value, (*here, "count", name), say, lacks)
     if not any(calls.get(key) is not None for key in ("include", "never", "never_tried", "count")):
         lacks(here, "calls says nothing to check", "expected include, never, never_tried or count")
+    else:
+        nothing.check_calls(calls, here, lacks)
 
 
 def _call_ref(ref: Json, here: tuple[str | int, ...], say: Say) -> None:
@@ -226,7 +232,8 @@ def _call_ref(ref: Json, here: tuple[str | int, ...], say: Say) -> None:
         say((*here, name, *place), message)
 
 
-def _text(text: JsonObject, here: tuple[str | int, ...], say: Say) -> None:
+def _text(text: JsonObject, here: tuple[str | int, ...], say: Say, lacks: Say) -> None:
+    nothing.check_text(text, here, lacks)
     patterns = text.get("matches")
     for index, pattern in enumerate([patterns] if isinstance(patterns, str) else patterns or ()):
         try:
@@ -238,5 +245,9 @@ def _text(text: JsonObject, here: tuple[str | int, ...], say: Say) -> None:
         why = check_schema(text["json_schema"])
         if why:
             say((*here, "json_schema"), f"no JSON Schema: {why}")
+    for place, message in operators.check(text.get("equals")):
+        say((*here, "equals", *place), message)
+    if "equals" in text and text["equals"] is None and "said" in here:
+        say((*here, "equals"), "equals: no message to the user is null, so this can never hold", "expected a text")
     for index, alternative in enumerate(text.get("any") or ()):
-        _text(alternative, (*here, "any", index), say)
+        _text(alternative, (*here, "any", index), say, lacks)

@@ -19,6 +19,7 @@ from ..schema.sentences import sentence
 from ..schema.suggest import did_you_mean
 from ..schema.validate import Schema, Violation
 from ..schema.values import Json, JsonObject, number
+from .merge import point_value
 from .schema_file import suite_schemas as suite_schemas
 from .unsupported import UNSUPPORTED
 
@@ -208,4 +209,19 @@ def unsupported_in(mapping: JsonObject) -> Iterator[Concrete]:
                 yield from (("expect", "any", index, *keys[1:]) for keys in unsupported_in({"expect": alternative}))
     matrix = mapping.get("matrix")
     if isinstance(matrix, dict):
-        yield from (("matrix", axis) for axis in matrix if any(axis == d or axis.startswith(f"{d}.") for d in UNSUPPORTED))
+        for axis, values in matrix.items():
+            if any(axis == d or axis.startswith(f"{d}.") for d in UNSUPPORTED):
+                yield "matrix", axis
+            else:
+                yield from _unsupported_points(axis, values)
+
+
+def _unsupported_points(axis: str, values: Json) -> Iterator[Concrete]:
+    """A point may be a whole mapping with such a key in it."""
+    *above, last = axis.split(".")
+    for index, value in enumerate(values if isinstance(values, list) else ()):
+        layer = {last: point_value(value)}
+        for key in reversed(above):
+            layer = {key: layer}
+        for keys in unsupported_in(layer):
+            yield "matrix", axis, index, "value", *keys[len(above) + 1 :]

@@ -14,8 +14,8 @@ from ..schema.case import ID_PATTERN, Case, CaseFields
 from ..schema.document import Document, no_gc, read
 from ..schema.parsed import ParsedCache
 from ..schema.suggest import did_you_mean
-from ..schema.values import Json, JsonObject, NotJson, dumps, jsonable
-from . import rules, shape
+from ..schema.values import JsonObject, NotJson, dumps, jsonable
+from . import places, rules, shape
 from .build import build
 from .kept import from_json, to_json
 from .kinds import kind_of
@@ -34,15 +34,17 @@ def load_suite(path: Path, rootdir: Path, *, checks: Collection[str] = (), cache
     with no_gc():
         text = _text(path, file)
         kept = cache.get("suite", file, text) if cache is not None and not checks else None
-        if kept is not None:
-            return from_json(kept, path, file)
-        document = read(text, file=file)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        known = from_json(kept, path, file, digest) if kept is not None else None
+        if known is not None:
+            return known
+        document = read(text, file=file, deep=("turns",))
         kind = kind_of(document)
         if kind == "policy":
             raise CaseFileError([document.mistake((), "policy files: not supported by this version")])
         if kind is None:
             raise CaseFileError([_no_suite(document)])
-        suite = _Loader(document, path, checks).load(hashlib.sha256(text.encode()).hexdigest())
+        suite = _Loader(document, path, checks).load(digest)
         keep = to_json(suite) if cache is not None else None
         if cache is not None and keep is not None:
             cache.put("suite", keep, file, text)
@@ -91,7 +93,8 @@ class _Loader:
             contracts=head.get("contracts") or {},
             checks=frozenset(checks),
             defaults=defaults,
-            lines={f"expect.{key}": line for key, line in document.lines(("defaults", "expect")).items()},
+            lines=places.lines(document, ("defaults",)),
+            places=places.of_head(document),
         )
         self.shared: dict[tuple[str, ...], tuple[str, ...]] = {}
 
@@ -120,18 +123,21 @@ class _Loader:
         matrix = case.pop("matrix", None)
         if matrix and not self._matrix(index, matrix):
             return
-        lines = {f"expect.{key}": at for key, at in self.document.lines(("cases", index, "expect")).items()}
+        lines = places.lines(self.document, ("cases", index))
         for variant, fields in points(matrix):
             self.axes = fields
             one = with_point(case, fields) if fields else case
             if not fields or self._fits(index, entry["id"], one, fields, whole):
                 rules.check(one, self.path.parent, self._say_in(index), whole=whole)
-                yield self._variant(entry, variant, line, one, fields, lines)
+                yield self._variant(index, entry, variant, line, one, lines)
         self.axes = {}
 
     def _variant(
-        self, entry: JsonObject, variant: str | None, line: int, case: JsonObject, point: JsonObject, lines: dict[str, int]
+        self, index: int, entry: JsonObject, variant: str | None, line: int, case: JsonObject, lines: dict[str, int]
     ) -> Variant:
+        if self.axes:
+            lines = {**lines, **places.lines_of_point(self.document, index, self.axes)}
+        code = places.of_case(self.document, index, entry, self.axes)
         tools = case.get("tools")
         python = (case.get("expect") or {}).get("python") or ()
         prompt = case.get("prompt")
@@ -151,7 +157,7 @@ class _Loader:
             agent=case.get("agent"),
             tools=tuple(tools) if isinstance(tools, list) else tools,
             python=self._one([python] if isinstance(python, str) else python),
-            payload=dumps({"own": own, "point": point, "lines": lines}),
+            payload=dumps({"own": own, "point": self.axes, "lines": lines, "places": code}),
         )
 
     def _one(self, names: Collection[str] | None) -> tuple[str, ...]:
@@ -212,37 +218,7 @@ class _Loader:
 
     def _say_in(self, index: int, *start: str | int) -> rules.Say:
         """For places of a merged case: noted where the key was written, in the matrix, the case, the defaults or at the top."""
-        return lambda place, *words: self._say(self._origin(index, (*start, *place)), *words)
-
-    def _origin(self, index: int, place: tuple[str | int, ...]) -> tuple[str | int, ...]:
-        raw = self.document.value
-        case, defaults = raw["cases"][index], raw.get("defaults")
-        for axis, value in self.axes.items():
-            keys = tuple(axis.split("."))
-            if place[: len(keys)] == keys:
-                matrix = (case.get("matrix") or {}) if axis in (case.get("matrix") or {}) else (defaults or {}).get("matrix", {})
-                at = next((i for i, v in enumerate(matrix[axis]) if point_value(v) == value), 0)
-                owner = ("cases", index) if matrix is case.get("matrix") else ("defaults",)
-                return (*owner, "matrix", axis, at)
-        roots: tuple[tuple[tuple[str | int, ...], Json], ...] = ((("cases", index), case), (("defaults",), defaults), ((), raw))
-        if place[:1] == ("tags",):  # tags add up, so a place in the merged list is none in the file
-            for start, node in roots[:2]:
-                if place[1:] and place[1] in ((node or {}).get("tags") or ()):
-                    return (*start, "tags", node["tags"].index(place[1]))
-        depth, start = max(
-            ((_depth(node, place), start) for start, node in roots), key=lambda pair: pair[0]
-        )  # of equals the first
-        return (*start, *place) if depth else ("cases", index)
-
-
-def _depth(node: Json, place: tuple[str | int, ...]) -> int:
-    """How many steps of `place` are there."""
-    for depth, step in enumerate(place):
-        inside = step in node if isinstance(node, dict) else isinstance(node, list) and step in range(len(node))
-        if not inside:
-            return depth
-        node = node[step]
-    return len(place)
+        return lambda place, *words: self._say(places.origin(self.document.value, index, (*start, *place), self.axes), *words)
 
 
 def case_from(words: Mapping[str, Any], *, id: str, suite: str, file: str, line: int) -> Case:

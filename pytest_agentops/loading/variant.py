@@ -25,7 +25,9 @@ class SuiteHead:
     defaults: JsonObject = field(default_factory=dict, repr=False)
     """What every case starts from: the fields of the file's top level, and `defaults`."""
     lines: dict[str, int] = field(default_factory=dict, repr=False)
-    """``expect.*`` -> line, in `defaults`."""
+    """``expect.*`` and ``turns[n].expect.*`` -> line, in `defaults`."""
+    places: dict[str, list[int]] = field(default_factory=dict, repr=False)
+    """``agent``, ``tools``, ``tools[n]``, ``python`` -> line and column, in `defaults` or at the top of the file."""
     prompts: dict[str, str] = field(default_factory=dict, repr=False)
     """The texts of prompt files, as they were when the suite was loaded."""
 
@@ -47,7 +49,7 @@ class Variant:
     tools: Ref | tuple[Ref, ...] | None
     python: tuple[str, ...]
     payload: str = field(repr=False)
-    """JSON text: `own` fields, the `point` of the matrix, the `lines` of the `expect` keys. Defaults are in the head."""
+    """JSON text: `own` fields, the `point` of the matrix, `lines` of checks, `places` of code. Defaults are in the head."""
 
     @property
     def suite(self) -> str:
@@ -66,6 +68,14 @@ class Variant:
     def key(self) -> str:
         """Equal for variants that are made of the same code."""
         return repr((self.agent, self.tools, self.python))
+
+    def place(self, key: str, ref: str = "") -> tuple[int, int]:
+        """Line and column where `agent`, `tools` or `python` stands, with `ref` of that item of `tools`; else of the case."""
+        places = {**self.head.places, **loads(self.payload)["places"]}
+        names = [one if isinstance(one, str) else str(one) for one in self.tools] if isinstance(self.tools, tuple) else []
+        item = f"{key}[{names.index(ref)}]" if key == "tools" and ref in names else key
+        line, col = places.get(item) or places.get(key) or (self.line, 1)
+        return line, col
 
     def case(self) -> Case:
         """The case as the runner and the checks read it."""

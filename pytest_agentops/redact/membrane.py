@@ -67,13 +67,14 @@ class Membrane:
     def scan(self, data: bytes) -> list[str]:
         """The kinds of secrets in bytes that are about to be kept, never the secrets; empty if it is clean."""
         text = data.decode("utf-8", "replace")
-        kinds = {pattern.kind for pattern in self._patterns if any(True for _ in pattern.spans(text))}
-        with self._lock:
-            known = {value: f"secret:{name}" for value, name in self._env.items()}
-            known |= self._fields
-        for value, kind in known.items():
-            if any(spelling and spelling in text for spelling in spellings(value)):
-                kinds.add(kind)
+        kinds: set[str] = set()
+        if self._hint is not None and self._hint.search(text) is not None:
+            kinds = {pattern.kind for pattern in self._patterns if any(True for _ in pattern.spans(text))}
+        kinds.update(f"secret:{self._env[value]}" for value in _spelled_again(tuple(self._env)).in_text(text))
+        if self._fields:
+            with self._lock:
+                fields = dict(self._fields)
+            kinds.update(fields[value] for value in _Spelled(tuple(fields)).in_text(text))
         return sorted(kinds)
 
     # ---- below: with the lock held, but for _revealed
@@ -215,6 +216,19 @@ def _kind(place: paths.Concrete) -> str:
     name = next((step for step in reversed(place) if isinstance(step, str)), "secret")
     kind = re.sub(r"[^a-z0-9_]+", "_", name.lower()).strip("_")
     return kind if kind[:1].isalpha() and kind not in _RESERVED_KINDS else "secret"
+
+
+class _Spelled:
+    """Values in every way in which a file may write them."""
+
+    def __init__(self, values: tuple[str, ...]) -> None:
+        self.ways = [(way, value) for value in values for way in dict.fromkeys(spellings(value)) if way]
+
+    def in_text(self, text: str) -> list[str]:
+        return [value for way, value in self.ways if way in text]
+
+
+_spelled_again = lru_cache(maxsize=64)(_Spelled)
 
 
 def _either(texts: tuple[str, ...]) -> re.Pattern[str] | None:

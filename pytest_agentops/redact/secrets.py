@@ -54,16 +54,48 @@ PATTERNS: tuple[Pattern, ...] = (
 
 MIN_LENGTH = 8
 """Shorter values of environment variables are not looked for: they would be found by chance."""
+WORDS_LENGTH = 16
+"""From here on even plain words are a secret: a phrase of this length stands in no text by chance."""
+NUMBER_LENGTH = 12
+"""The same for digits: shorter ones are dates, ports, amounts and numbers of orders."""
 
 
 def from_environment(env: Mapping[str, str]) -> dict[str, str]:
     """Secret value -> name of its variable, the longest first; of equal values the first name by alphabet."""
     found: dict[str, str] = {}
     for name in sorted(name for name in env if _secret_name(name.upper())):
-        value = env[name]
-        if len(value.strip()) >= MIN_LENGTH:
-            found.setdefault(value.strip(), name)
+        value = env[name].strip()
+        if looks_secret(value):
+            found.setdefault(value, name)
     return dict(sorted(found.items(), key=lambda pair: (-len(pair[0]), pair[0])))
+
+
+def looks_secret(value: str) -> bool:
+    """Whether a value is worth looking for: what ordinary text may hold by chance would only garble it.
+
+    That is a short text, a word or a few, a number, a path, an address without a user.
+    """
+    if len(value) < MIN_LENGTH or len(set(value)) < 4:
+        return False
+    if _ADDRESS.fullmatch(value) or _PATH.fullmatch(value):
+        return any(map(_is_random, re.split(r"[/\\?&=]", value)))
+    if not _PLAIN.fullmatch(value):
+        return True
+    if not re.search("[A-Za-z]", value):
+        return sum(map(str.isdigit, value)) >= NUMBER_LENGTH
+    return len(value) >= WORDS_LENGTH or not all(map(_WORD.fullmatch, re.split(r"[ ._:/,-]+", value)))
+
+
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s@]*")
+_PATH = re.compile(r"(?:~|\.{1,2})?/[\w.@/ -]*|[A-Za-z]:[\\/][\w.@\\/ -]*", re.ASCII)
+_PLAIN = re.compile(r"[A-Za-z0-9 ._:/,-]+")
+_WORD = re.compile(r"[A-Z]?[a-z]*|[A-Z]+|\d+|[A-Za-z0-9]{1,3}")
+
+
+def _is_random(part: str) -> bool:
+    """A token inside of a path or an address, such as the last part of a web hook's."""
+    kinds = sum(re.search(kind, part) is not None for kind in ("[a-z]", "[A-Z]", "[0-9]"))
+    return len(part) >= WORDS_LENGTH and (kinds == 3 or (kinds == 2 and len(part) >= 2 * WORDS_LENGTH))
 
 
 def _secret_name(name: str) -> bool:

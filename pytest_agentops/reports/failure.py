@@ -5,6 +5,7 @@ The first line says it all; below it stands what one needs in order to act, with
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from ..schema import money
@@ -41,23 +42,45 @@ def _headline(runs: Sequence[Run], verdict: Verdict) -> str:
 
 
 def _what_failed(failed: Sequence[Run]) -> str:
-    """``check calls, outcome error``: over all failed trials, each once; a miss first, since the rest follows from it."""
-    parts: dict[str, None] = {_PROBLEMS["miss"]: None} if any(run.miss is not None for run in failed) else {}
+    """``check calls, outcome error``: over all failed trials, each once; its cause first, since the rest follows from it."""
+    first = (next(iter(_causes(run)), None) for run in failed)
+    parts: dict[str, None] = {_in_words(problem): None for problem in first if problem is not None}
     for run in failed:
         for check in run.checks:
             if not check.passed:
                 parts.setdefault(_short(check))
         for problem in run.problems:
-            if problem.fatal:
-                parts.setdefault(_PROBLEMS.get(problem.kind, problem.kind))
+            if problem.fatal and problem.kind != "miss":  # of several misses, the first is named
+                parts.setdefault(_in_words(problem))
     return ", ".join(parts)
 
 
+def _causes(run: Run) -> list[Problem]:
+    """What explains all the rest: a miss, else what is wrong with the recording."""
+    misses = [problem for problem in run.problems if problem.kind == "miss"]
+    return misses or [problem for problem in run.problems if problem.kind == "cassette"]
+
+
+def _in_words(problem: Problem) -> str:
+    """A miss gives its reason, a recording what is wrong with it: the cures differ."""
+    if problem.kind == "miss" and "reason" in problem.data:
+        tool = problem.data.get("tool")
+        return f"miss [{problem.data['reason']}]" + (f" {tool}" if tool else "")
+    if problem.kind == "cassette":
+        return next((words for sign, words in _RECORDINGS.items() if sign in problem.text), "a recording that cannot be used")
+    return _PROBLEMS.get(problem.kind, problem.kind)
+
+
+_RECORDINGS = {
+    ": there is no ": "no recording",
+    " contract changed since ": "contract changed",
+}
+"""What the text of a problem with a recording says -> what the headline does."""
 _PROBLEMS = {
     "miss": "a call that the recording cannot answer",
     "unused": "recorded calls that were not made",
-    "cassette": "the recording",
     "closed": "a call after the end",
+    "forked": "a call in a forked child",
     "budget": "the budget",
     "timeout": "out of time",
     "agent": "the agent",
@@ -78,8 +101,14 @@ def _groups(failed: Sequence[Run]) -> list[tuple[list[int], Run]]:
     """Trials that failed in the same way are shown once."""
     found: dict[str, tuple[list[int], Run]] = {}
     for run in failed:
-        found.setdefault("\n".join(_body(run)), ([], run))[0].append(run.trial)
+        found.setdefault(_alike("\n".join(_body(run)), run), ([], run))[0].append(run.trial)
     return list(found.values())
+
+
+def _alike(text: str, run: Run) -> str:
+    """The text without the trial's own number and folder: what is left tells whether two trials failed alike."""
+    text = re.sub(rf"\btrial {run.trial}\b", "trial", text)
+    return re.sub(rf"\.t{run.trial}/", "/", text)
 
 
 def _trial(trials: Sequence[int], run: Run, of: int) -> Iterator[str]:
@@ -110,12 +139,13 @@ def _body(run: Run) -> list[str]:
         lines += _labelled("stopped:", run.stop)
     checks = [line for check in run.checks if not check.passed for line in ("", *_check(check))]
     problems = [line for problem in run.problems for line in ("", *_problem(problem))]
-    # a miss is the cause, and what the checks then miss its consequence
-    lines += problems + checks if run.miss is not None else checks + problems
+    # what the checks miss is the consequence of a cause, where there is one
+    lines += problems + checks if _causes(run) else checks + problems
     if run.error and not _ours(run.error):
         lines += ["", f"{INDENT}the agent's traceback:", *_indented(_cut_lines(run.error), 2)]
-    if run.stale:
-        lines += ["", f"{INDENT}changed since the recording:", *(f"{INDENT * 2}{sentence}" for sentence in run.stale)]
+    stale = [sentence for sentence in run.stale if all(sentence != problem.text for problem in run.problems)]
+    if stale:
+        lines += ["", f"{INDENT}changed since the recording:", *(line for text in stale for line in _indented(text, 2))]
     findings = [f"{call.tool}: {finding}" for call in run.calls for finding in call.findings]
     if findings:
         lines += ["", f"{INDENT}did not fit, but was let through:", *(f"{INDENT * 2}{finding}" for finding in findings)]

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from ..schema import money
 from ..schema.values import Json, JsonObject
+from ..scoring.metrics import Tally
 
 PREFIX = "agentops."
 
@@ -13,6 +14,9 @@ PREFIX = "agentops."
 def properties(case: JsonObject) -> list[tuple[str, str]]:
     """Names and texts for `user_properties`; what is unknown is left out, never 0."""
     runs: list[JsonObject] = case.get("trials") or []
+    tally = Tally()
+    tally.add(case["id"], case.get("variant"), runs)
+    metrics = tally.metrics()  # they know which stages there are: what is counted by none is unknown
     values: dict[str, Json] = {
         "case": case["id"],
         "suite": case.get("suite"),
@@ -29,7 +33,8 @@ def properties(case: JsonObject) -> list[tuple[str, str]]:
         "tokens_output": _tokens(runs, "output"),
         "steps": sum(r.get("steps") or 0 for r in runs),
         "tool_calls": sum(len(r.get("calls") or ()) for r in runs),
-        "interventions": sum(len(r.get("interventions") or ()) for r in runs),
+        "interventions": metrics.interventions,
+        "policy_blocks": metrics.policy_blocks,
         "failed_checks": _failed(runs) or None,
         "labels": ",".join(sorted({label for r in runs for label in r.get("labels") or ()})) or None,
         "events": ",".join(r["events"] for r in runs if r.get("events")) or None,

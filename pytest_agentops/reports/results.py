@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, TypeAlias
@@ -48,6 +48,12 @@ class Results:
         start = self._spool.seek(0, os.SEEK_END)
         self._spool.write(raw)
         self._places[key_of(case_json)] = (start, len(raw))
+
+    def find(self, case_id: str, variant: str | None) -> JsonObject | None:
+        """A case that was kept."""
+        key = (case_id, variant or "")
+        found: JsonObject | None = loads(self._read(key)) if key in self._places else None
+        return found
 
     def texts(self) -> Iterator[str]:
         """The cases' texts in the order of the file, one at a time."""
@@ -96,6 +102,21 @@ class Results:
     def close(self) -> None:
         """Let the temporary file go."""
         self._spool.close()
+
+
+def case_json(
+    *, id: str, suite: str, variant: str | None, file: str, line: int, tags: Sequence[str], trials: list[JsonObject]
+) -> JsonObject:
+    """A case of the file, but for its status."""
+    return {
+        "id": id,
+        "suite": suite,
+        "variant": variant,
+        "file": file,
+        "line": line,
+        "tags": list(tags),
+        "trials": trials,
+    }
 
 
 def key_of(case_json: str) -> Key:

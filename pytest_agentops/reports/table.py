@@ -16,12 +16,16 @@ MANY = 50
 """More suites than this are not listed: the worst are."""
 
 
-def table(suites: Mapping[str, JsonObject], total: JsonObject) -> str:
-    """A row a suite (its metrics as the results file has them), and one over all where there are several."""
+def table(suites: Mapping[str, JsonObject], total: JsonObject, *, errors: Mapping[str, int] | None = None) -> str:
+    """A row a suite (its metrics as the results file has them), and one over all where there are several.
+
+    `errors` counts the cases of a suite that ended as an error, which their runs' successes do not show.
+    """
+    errors = errors or {}
     if len(suites) > MANY:
-        worst = sorted(suites, key=lambda name: (suites[name]["task_success_rate"] or 0.0, name))[:MANY]
+        worst = sorted(suites, key=lambda name: (suites[name]["task_success_rate"] or 0.0, -errors.get(name, 0), name))[:MANY]
         left = f"\nand {len(suites) - MANY} more suites, none of them worse; .agentops/results.json has them all"
-        return table({name: suites[name] for name in worst}, total) + left
+        return table({name: suites[name] for name in worst}, total, errors=errors) + left
     from tabulate import tabulate
 
     rows = [_row(name, metrics) for name, metrics in sorted(suites.items())]
@@ -31,6 +35,11 @@ def table(suites: Mapping[str, JsonObject], total: JsonObject) -> str:
     several = any("pass^k" in row for row in rows)
     if several:
         head.insert(2, "pass^k")
+    if any(errors.values()):
+        head.insert(2, "errors")
+        rows = [{**row, "errors": str(errors.get(row["suite"], 0))} for row in rows]
+        if len(rows) > 1:
+            rows[-1]["errors"] = str(sum(errors.values()))
     lines = [[row.get(name, NONE) for name in head] for row in rows]
     align = ["left"] + ["right"] * (len(head) - 1)
     return tabulate(lines, headers=head, tablefmt="simple", colalign=align, disable_numparse=True)

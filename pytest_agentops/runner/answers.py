@@ -15,7 +15,8 @@ from ..tape.recorder import Recorder, Slot
 from ..tape.values import TrialValues
 from ..tools.arguments import ainvoke, canned, check, invoke
 from .guard import Pending
-from .modes import Plan
+from .inside import inside_tool
+from .modes import Layer
 
 if TYPE_CHECKING:
     from ..redact.membrane import Membrane
@@ -29,7 +30,7 @@ class TapeAnswers:
     def __init__(
         self,
         *,
-        plan: Plan,
+        plan: Layer,
         toolbox: Toolbox,
         membrane: Membrane,
         values: TrialValues,
@@ -104,7 +105,8 @@ class TapeAnswers:
         slot = self._begin(pending)
         tool = self.toolbox.tool(pending.call.tool)
         try:
-            value = self.run_async(ainvoke(tool, real)) if tool.is_async else invoke(tool, real)
+            with inside_tool():
+                value = self.run_async(ainvoke(tool, real)) if tool.is_async else invoke(tool, real)
         except LoadError as error:
             raise self._unusable(error) from error
         except Exception as error:
@@ -118,7 +120,8 @@ class TapeAnswers:
         tool = self.toolbox.tool(pending.call.tool)
         try:
             # a sync tool runs in place: what it holds (a database handle, a browser) may belong to this thread
-            value = await ainvoke(tool, real) if tool.is_async else invoke(tool, real)
+            with inside_tool():
+                value = await ainvoke(tool, real) if tool.is_async else invoke(tool, real)
         except LoadError as error:
             raise self._unusable(error) from error
         except Exception as error:

@@ -55,6 +55,11 @@ class BudgetMeter:
             if self.model_steps > self.max_steps:
                 self._over("steps", self.max_steps, self.model_steps)
 
+    def check(self) -> None:
+        """Raise if a limit was gone over or the seconds are over."""
+        with self._lock:
+            self._check_clock()
+
     def _check_clock(self) -> None:
         if self.timed_out or time.monotonic() > self._deadline:
             self.timed_out = True

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..schema.run import Run
 from ..schema.values import JsonObject, dumps
+from .leaks import without_secrets
 
 
 def events(run: Run) -> list[JsonObject]:
@@ -27,18 +28,40 @@ def events(run: Run) -> list[JsonObject]:
     lines += [{"event": "problem", "kind": p.kind, "text": p.text, "data": p.data} for p in run.problems]
     if run.state.known:
         lines.append({"event": "state", "before": run.state.before, "after": run.state.after})
-    lines.append({"event": "end", "outcome": run.outcome, "stop": run.stop, "output": run.output, "success": run.success})
+    lines.append(
+        {
+            "event": "end",
+            "outcome": run.outcome,
+            "stop": run.stop,
+            "output": run.output,
+            "success": run.success,
+            "checks": [check.as_json() for check in run.checks],
+            "error": run.error,
+            "stale": run.stale,
+        }
+    )
     return lines
 
 
 def write_events(run: Run, path: Path) -> None:
-    """Write the file in one go; what an earlier run left there is replaced, never appended to."""
-    data = "".join([dumps(line) + "\n" for line in events(run)]).encode()
+    """Write the file in one go; what an earlier run left there is replaced, never appended to.
+
+    It has all that the results file will have, so this is where both are kept free of secrets.
+    """
+    data = without_secrets(run, _text)
+    if data is None:
+        run.events = None
+        path.unlink(missing_ok=True)
+        return
     try:
         _write(path, data)
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
         _write(path, data)
+
+
+def _text(run: Run) -> bytes:
+    return "".join([dumps(line) + "\n" for line in events(run)]).encode()
 
 
 def _write(path: Path, data: bytes) -> None:

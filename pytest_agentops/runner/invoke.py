@@ -118,12 +118,17 @@ def _alarm(seconds: float, over: Callable[[], None] = lambda: None) -> Iterator[
         signal.signal(signal.SIGALRM, before)
 
 
-def wait_for_threads(before: set[threading.Thread], *, besides: threading.Thread | None = None) -> None:
-    """Give threads that the agent started and left behind a moment, so that a late tool call is seen and not lost."""
+def wait_for_threads(before: set[threading.Thread], *, besides: threading.Thread | None = None) -> list[threading.Thread]:
+    """Give threads that the agent started and left behind a moment, so that a late tool call is seen and not lost.
+
+    Gives back those that still run.
+    """
     deadline = time.monotonic() + GRACE
-    for thread in set(threading.enumerate()) - before - {besides}:
+    started = [thread for thread in threading.enumerate() if thread not in before and thread is not besides]
+    for thread in started:
         while not _joined(thread, deadline) and time.monotonic() < deadline:
             time.sleep(0.001)
+    return [thread for thread in started if thread.is_alive() or thread.ident is None]
 
 
 def _joined(thread: threading.Thread, deadline: float) -> bool:

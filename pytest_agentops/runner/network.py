@@ -1,8 +1,8 @@
 """The network guard: while a trial replays, every connect of this process is refused.
 
 It is an audit hook, which sees sockets whatever library opens them, in every thread. Python cannot remove an audit hook, so the
-process has one guard, installed on first use and switched on only around a replay. Child processes are not seen; that one was
-started is noted.
+process has one guard, installed on first use and switched on only around a replay. A thread that an agent left behind stays
+without network when the replay is over. Child processes are not seen; that one was started is noted.
 """
 
 from __future__ import annotations
@@ -12,17 +12,28 @@ import socket
 import sys
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 from ..errors import AgentOpsError, NetworkBlocked
+from .inside import is_inside_tool
 
 _LOOKUPS = ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr", "socket.getnameinfo")
 _SENDS = ("socket.connect", "socket.sendto", "socket.sendmsg")
+_THREADS = ("_thread.start_new_thread", "_thread.start_joinable_thread")
 _CHILDREN = ("subprocess.Popen", "os.posix_spawn", "os.spawn", "os.system", "os.exec", "os.fork", "os.forkpty")
 _OWN_HOSTS = ("localhost", "::1", "", "None", "0.0.0.0", "::")
 _EVERYWHERE = ("0.0.0.0", "::", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """What a thread that an agent left behind may still do, and who is told of what it tries."""
+
+    allowed: frozenset[str]
+    told: Callable[[str], None] | None
 
 
 class NetworkGuard:
@@ -30,6 +41,8 @@ class NetworkGuard:
 
     def __init__(self) -> None:
         self._allowed: frozenset[str] | None = None
+        self._tools_out = False
+        self._strays: dict[threading.Thread, Stray] = {}
         self._bound: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._lock = threading.RLock()
         self.blocked: list[str] = []
@@ -40,35 +53,51 @@ class NetworkGuard:
         if event[:7] == "socket.":
             if event == "socket.bind":
                 self._note_bind(args[0])
-            elif self._allowed is not None:
-                self._check(event, args)
+            elif self._strays and (stray := self._stray()) is not None:
+                self._check(event, args, stray.allowed, stray)
+            elif self._allowed is not None and not (self._tools_out and is_inside_tool()):
+                self._check(event, args, self._allowed)
         elif self._allowed is not None and event in _CHILDREN:
             self.children.append(_child_name(args))
+        elif self._strays and event in _THREADS:
+            self._inherit(args[0])
+
+    def stray(self, threads: Iterable[threading.Thread], told: Callable[[str], None] | None) -> None:
+        """These threads outlive the replay that is on now: they get no network either, and `told` hears of it."""
+        stray = Stray(self._allowed or frozenset(), told)
+        with self._lock:
+            self._strays = {thread: known for thread, known in self._strays.items() if thread.is_alive()}
+            self._strays.update(dict.fromkeys(threads, stray))
+
+    def _stray(self) -> Stray | None:
+        """Whether the current thread is one; asked by number, since asking for the thread may make one."""
+        me = threading.get_ident()
+        with self._lock:
+            return next((s for thread, s in self._strays.items() if thread.ident == me and thread.is_alive()), None)
+
+    def _inherit(self, function: object) -> None:
+        """A stray's threads are strays."""
+        thread, stray = getattr(function, "__self__", None), self._stray()
+        if stray is not None and isinstance(thread, threading.Thread):
+            with self._lock:
+                self._strays = {**self._strays, thread: stray}
 
     def _note_bind(self, sock: socket.socket) -> None:
         with self._lock, suppress(TypeError):  # a raw _socket.socket takes no weak reference; it needs network.allow
             self._bound.add(sock)
 
-    def _check(self, event: str, args: tuple[Any, ...]) -> None:
+    def _check(self, event: str, args: tuple[Any, ...], allowed: frozenset[str], stray: Stray | None = None) -> None:
         if event in _LOOKUPS:
             host = _text(args[0][0] if isinstance(args[0], tuple) else args[0])
-            if not _is_own(host) and not any(_split(entry)[0] == host for entry in self._allowed or ()):
-                self._refuse(f"{host}:{args[1]}" if len(args) > 1 else host)
+            if not _is_own(host) and not any(_split(entry)[0] == host for entry in allowed):
+                self._refuse(f"{host}:{args[1]}" if len(args) > 1 else host, stray)
         elif event in _SENDS:
             sock, address = args[0], args[1]
             if getattr(sock, "family", None) == getattr(socket, "AF_UNIX", None) or not isinstance(address, tuple):
                 return
             host, port = _text(address[0]), address[1]
-            if not self._is_allowed(host, port) and not self._is_ours(host, port):
-                self._refuse(f"{host}:{port}")
-
-    def _is_allowed(self, host: str, port: int) -> bool:
-        """Whether the case allows it; an entry with a name allows what the name stands for."""
-        for entry in self._allowed or ():
-            name, number = _split(entry)
-            if number == str(port) and (name == host or host in _addresses(name)):
-                return True
-        return False
+            if not _is_allowed(allowed, host, port) and not self._is_ours(host, port):
+                self._refuse(f"{host}:{port}", stray)
 
     def _is_ours(self, host: str, port: int) -> bool:
         """Whether a socket of this process listens there (a server that a fixture started)."""
@@ -86,17 +115,30 @@ class NetworkGuard:
                 return True
         return False
 
-    def _refuse(self, address: str) -> None:
-        self.blocked.append(address)
+    def _refuse(self, address: str, stray: Stray | None) -> None:
+        if stray is None:
+            self.blocked.append(address)
+        elif stray.told is not None:
+            stray.told(refused("a thread that the agent left behind", address))
         raise NetworkBlocked(address)
 
     @contextmanager
-    def on(self, allow: Sequence[str] = ()) -> Iterator[NetworkGuard]:
-        """Refuse connects until the block ends; `allow` lists ``host:port``."""
-        before = self._allowed
-        self._allowed = frozenset(allow)
+    def on(self, allow: Sequence[str] = (), *, tools: bool = False) -> Iterator[NetworkGuard]:
+        """Refuse connects until the block ends; `allow` lists ``host:port``. With `tools`, code inside a tool is let out."""
+        before = self._allowed, self._tools_out
+        self._allowed, self._tools_out = frozenset(allow), tools
         try:
             yield self
+        finally:
+            self._allowed, self._tools_out = before
+
+    @contextmanager
+    def off(self) -> Iterator[None]:
+        """Let everything through until the block ends."""
+        before = self._allowed
+        self._allowed = None
+        try:
+            yield
         finally:
             self._allowed = before
 
@@ -131,6 +173,24 @@ def _is_own(host: str) -> bool:
 def _split(entry: str) -> tuple[str, str]:
     host, _, port = entry.rpartition(":")
     return host.strip("[]"), port
+
+
+def _is_allowed(allowed: Iterable[str], host: str, port: int) -> bool:
+    """Whether the case allows it; an entry with a name allows what the name stands for."""
+    for entry in allowed:
+        name, number = _split(entry)
+        if number == str(port) and (name == host or host in _addresses(name)):
+            return True
+    return False
+
+
+def refused(who: str, address: str) -> str:
+    """The sentence for a person, with the cures."""
+    return (
+        f"network is off in replay, and {who} tried to connect to {address}\n"
+        "  cure: reach it inside a tool (its answer is recorded), or allow it in the case: "
+        f'network: {{allow: ["{address}"]}}'
+    )
 
 
 def _addresses(name: str) -> set[str]:

@@ -2,171 +2,125 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 import time
-import traceback
-from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-import pytest
-
-from ..errors import AgentOpsError, CassetteError, LoadError, NetworkBlocked
+from ..errors import AgentOpsError, CassetteError
 from ..redact.membrane import Membrane
 from ..schema.run import Problem, Run
-from ..tape.cassette import ToolsCassette, read
-from ..tape.player import Player
-from ..tape.recorder import Recorder
-from ..tape.store import folder_for
-from ..tape.values import TrialValues
-from ..tools.toolbox import Toolbox
-from .answers import TapeAnswers
-from .budget import BudgetMeter
 from .conversation import converse, turns_of
-from .guard import Guard
-from .invoke import AgentLoop, ToolLoop, wait_for_threads
+from .forks import end_child, fork_notes
+from .invoke import wait_for_threads
 from .modes import Plan, has_recording, plan
 from .network import network_guard
+from .prepare import ends_the_session, folder_of, set_up
 from .session import Session
 from .setting import Setting, Trial
 from .settle import ended, settle
-from .stages import BudgetStage, ContractStage
-from .surroundings import offline
+from .surroundings import around, online
 from .trace import trace_of
 
 __all__ = ["Trial", "run_trial"]
 
-_PASSING = (KeyboardInterrupt, pytest.exit.Exception)
-"""What ends the session, not the trial: a person's Ctrl-C, or leaving the debugger."""
-
 
 def run_trial(trial: Trial) -> Run:
     """Run the agent once; never raises for what the agent, the tools or the recording did wrong: the run says so."""
+    recorded = has_recording(folder_of(trial))
+    run = _run(trial, plan(trial.mode, trial.record, recorded=recorded))
+    if trial.record == "stale" and run.stale:
+        return _run(trial, plan(trial.mode, "all", recorded=recorded))
+    return run
+
+
+def _run(trial: Trial, chosen: Plan) -> Run:
     started = time.perf_counter()
     case = trial.case
-    folder = folder_for(trial.cassettes, case.suite, case.name, trial.number)
-    chosen = plan(trial.mode, trial.record, recorded=has_recording(folder))
+    folder = folder_of(trial)
     task = case.fields.task or turns_of(case.fields.turns or ("",))[0]
-    run = Run(trial=trial.number, mode=chosen.mode, task=str(Membrane(os.environ).hide(task)))
+    membrane = Membrane(os.environ)
+    run = Run(trial=trial.number, mode=chosen.mode, task=str(membrane.hide(task)), membrane=membrane)
     run.cassette = f"{trial.cassettes.name}/{folder.parent.name}/{folder.name}"
     try:
-        with _surroundings(trial, chosen):
-            setting = _set_up(trial, chosen, folder)
+        with around(trial, chosen):
+            setting = set_up(trial, chosen)
             _perform(setting, run)
-            setting.session.on_late = trial.on_late
+            _watch(setting.session, trial)
     except (AgentOpsError, OSError) as error:
         _not_started(run, error)
     run.duration_s = time.perf_counter() - started
     return run
 
 
-def _surroundings(trial: Trial, chosen: Plan) -> AbstractContextManager[None]:
-    if chosen.live:
-        return nullcontext()
-    network = trial.case.fields.network
-    return offline(network.allow if network else ())
+def _watch(session: Session, trial: Trial) -> None:
+    """Hear of what comes when the run is over: from threads, and from forked children."""
+    session.on_late = trial.on_late
+    if session.has_forked and trial.on_late is not None:
+        fork_notes().watch(session.number, trial.on_late)
 
 
 def _not_started(run: Run, error: Exception) -> None:
+    network_guard().drain()  # if it was a connect, the text says so
     run.outcome = "error"
     text = str(Membrane(os.environ).hide(str(error)))
     run.stop = text
     run.problems.append(Problem(kind="cassette" if isinstance(error, CassetteError) else "setup", text=text))
 
 
-def _set_up(trial: Trial, chosen: Plan, folder: Path) -> Setting:
-    case = trial.case
-    cassette = _cassette(trial, folder) if chosen.replay else None
-    network_guard().drain()
-    toolbox = _make_toolbox(trial, chosen)
-    contracts = toolbox.contracts
-    membrane = Membrane(os.environ)
-    for known in (case.fields.task, case.fields.setup):
-        membrane.hide(known)  # secrets that the case itself names get the same placeholder in every mode
-    replayed = cassette if not chosen.live else None
-    values = TrialValues(
-        live=chosen.live,
-        clock=case.fields.clock or (replayed.clock if replayed else None),
-        seed=replayed.seed if replayed else None,
-    )
-    how = case.fields.replay
-    player = Player(cassette, contracts, order=how.order if how else "any") if cassette else None
-    recorder = Recorder() if chosen.write else None
-    meter = BudgetMeter(case.fields.budget)
-    session = Session(contracts=contracts, membrane=membrane, values=values, meter=meter, folder=folder, player=player)
-    tool_loop = ToolLoop()
-    answers = TapeAnswers(
-        plan=chosen,
-        toolbox=toolbox,
-        membrane=membrane,
-        values=values,
-        player=player,
-        recorder=recorder,
-        latch=session.latch,
-        run_async=tool_loop.run,
-    )
-    session.guard = Guard((ContractStage(contracts, enforce=trial.enforce_contracts), BudgetStage(meter)), answers)
-    return Setting(
-        trial=trial,
-        plan=chosen,
-        folder=folder,
-        cassette=cassette,
-        toolbox=toolbox.bind(session),
-        session=session,
-        meter=meter,
-        player=player,
-        recorder=recorder,
-        answers=answers,
-        agent_loop=AgentLoop(),
-        tool_loop=tool_loop,
-        before=toolbox.snapshot() if chosen.live else None,
-    )
+@contextmanager
+def _tapped(setting: Setting) -> Iterator[None]:
+    """With the agent's HTTP clients under our eyes, where the trial has a model layer."""
+    if setting.model is None:
+        yield
+        return
+    from ..tape.model.tap import tapped
+
+    _prove()
+    with tapped(setting.model):
+        yield
 
 
-def _cassette(trial: Trial, folder: Path) -> ToolsCassette:
-    case = trial.case
-    shown = f"{trial.cassettes.name}/{folder.parent.name}/{folder.name}/tools.yaml"
-    cassette = read(folder / "tools.yaml", case=f"{case.suite}/{case.name}", shown=shown, cache=trial.cache)
-    if "model" in cassette.layers or cassette.pins.model is not None:
-        raise CassetteError("it has a model layer, which this version cannot replay", path=shown, cure="upgrade pytest-agentops")
-    return cassette
+@functools.cache
+def _prove() -> None:
+    """Once a process: each HTTP library that is loaded shows that its requests are seen; raises if one slips through."""
+    from ..tape.model.selftest import self_test
 
-
-def _make_toolbox(trial: Trial, chosen: Plan) -> Toolbox:
-    """The trial's tools. In replay they are made for their contracts alone, with no network."""
-    try:
-        return trial.make_toolbox()
-    except BaseException as error:  # pytest.skip() in a factory too: a case cannot be skipped from inside
-        if isinstance(error, _PASSING):
-            raise
-        if isinstance(error, AgentOpsError) and not isinstance(error, NetworkBlocked):
-            raise
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        text = f"the tools could not be made: {type(error).__name__}: {error} ({Path(frame.filename).name}:{frame.lineno})"
-        if not chosen.live:
-            text += (
-                "\n  cure: in replay a factory is called for its contracts only: connect on first use, inside a tool, "
-                "or declare the tools in YAML (contracts:)"
-            )
-        raise LoadError(text) from error
+    with online():  # what slips through is told as such, not as a blocked connect
+        self_test()
 
 
 def _perform(setting: Setting, run: Run) -> None:
-    session = setting.session
-    threads = set(threading.enumerate())
-    setting.meter.start()
-    failure: BaseException | None = None
-    try:
-        run.output = converse(setting)
-    except _PASSING:
-        session.close()
-        raise
-    except BaseException as error:  # TrialTimeout, sys.exit() and pytest.skip() in an agent are its failures, too
-        failure = error
-        run.error = trace_of(error)
-    setting.agent_loop.close()
-    wait_for_threads(threads, besides=setting.tool_loop.thread)
-    session.close()
+    with _tapped(setting):
+        setting.meter.start()  # not before: what the tap imports is no time of the agent's
+        failure = _converse(setting, run)
     setting.tool_loop.close()
     ended(setting, run, failure)
     settle(setting, run)
+
+
+def _converse(setting: Setting, run: Run) -> BaseException | None:
+    """The agent's whole part, to the end of what it left behind; what it failed with comes back."""
+    session, trial = setting.session, setting.trial
+    threads = set(threading.enumerate())
+    failure: BaseException | None = None
+    try:
+        run.output = converse(setting)
+    except BaseException as error:  # TrialTimeout, sys.exit() and pytest.skip() in an agent are its failures, too
+        if session.is_copy:
+            end_child(error)
+        if ends_the_session(error):
+            session.close()
+            raise
+        failure = error
+        run.error = trace_of(error)
+    if session.is_copy:
+        end_child(None)
+    setting.agent_loop.close()
+    left = wait_for_threads(threads, besides=setting.tool_loop.thread)
+    if left and not setting.plan.live:
+        network_guard().stray(left, trial.on_late)
+    session.close()
+    return failure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -15,6 +16,7 @@ from ..schema.contract import Contract
 from ..schema.run import Problem, Turn, Usage
 from ..schema.values import Json, JsonObject, NotJson, jsonable
 from .budget import BudgetMeter, TrialTimeout
+from .forks import fork_notes
 from .guard import Guard, Pending
 
 if TYPE_CHECKING:
@@ -59,7 +61,17 @@ class Session:
         self.usages: list[Usage | None] = []
         self.costs: list[Decimal | None] = []
         self.models: list[str] = []
+        self.model_steps = 0
         self.finished: tuple[Outcome, str] | None = None
+        self.missed_model: CassetteMiss | None = None
+        """The first request of the model layer that the recording could not answer."""
+        self.cut_off: str | None = None
+        """Why a replay that the guard made another run could not go on."""
+        notes = fork_notes()
+        self.number = notes.number()
+        """Its number in this process."""
+        self._forks = notes.forks
+        self._pid = os.getpid()
         self._closed = False
         self._running: list[Call] = []
         self._lock = threading.RLock()
@@ -109,14 +121,26 @@ class Session:
         with self._lock:
             self.messages.append(self.membrane.hide(message))
 
-    def answered(self, usage: Usage | None = None, cost_usd: Decimal | None = None, model: str | None = None) -> None:
-        """One model answer (a step): its tokens and its stated cost, None where unknown."""
+    def answered(
+        self, usage: Usage | None = None, cost_usd: Decimal | None = None, model: str | None = None, *, step: bool = True
+    ) -> None:
+        """One billed model answer: its tokens and its cost, None where unknown; embeddings and the like are no step."""
         with self._lock:
+            self.model_steps += step
             self.usages.append(usage)
             self.costs.append(cost_usd)
             if model is not None and model not in self.models:
                 self.models.append(model)
-        self.meter.model_answer()
+        if step:
+            self.meter.model_answer()
+
+    def model_request(self, what: str) -> None:
+        """A request of the agent's client is about to be answered or sent; raises what ends the run."""
+        if self.is_copy:
+            raise fork_notes().refuse(self.number, what)
+        with self._lock:
+            self._refuse_late(what)
+        self.meter.check()
 
     def finish(self, outcome: Outcome, stop: str = "") -> None:
         """How the run ended, where the agent knows better than its return (a transcript that was cut off)."""
@@ -128,6 +152,11 @@ class Session:
         with self._lock:
             self.problems.append(hidden)
 
+    @property
+    def first_miss(self) -> Problem | None:
+        """The first call that nothing could answer."""
+        return next((problem for problem in self.problems if problem.kind == "miss"), None)
+
     # ---- the way of one call
 
     def _guard(self) -> Guard:
@@ -135,7 +164,19 @@ class Session:
             raise AgentOpsError("the session has no guard yet")
         return self.guard
 
+    @property
+    def is_copy(self) -> bool:
+        """Whether this is a forked child, with a copy of the session that nobody will look at."""
+        return os.getpid() != self._pid
+
+    @property
+    def has_forked(self) -> bool:
+        """Whether the process forked since the trial began."""
+        return fork_notes().forks != self._forks
+
     def _open(self, name: str, args: Mapping[str, object]) -> Pending:
+        if self.is_copy:  # before any lock is taken: the one who held it may not live here
+            raise fork_notes().refuse(self.number, name)
         contract = self.contracts.get(name, _NOBODY)
         bad: NotJson | None = None
         try:
@@ -143,7 +184,7 @@ class Session:
         except NotJson as error:
             plain, bad = {}, error
         hidden = self.membrane.hide(plain, contract.sensitive)
-        call = Call(tool=name, args=hidden, effect=contract.effect, turn=max(0, len(self.turns) - 1), step=len(self.usages))
+        call = Call(tool=name, args=hidden, effect=contract.effect, turn=max(0, len(self.turns) - 1), step=self.model_steps)
         pending = Pending(call=call, contract=contract, args=hidden)
         with self._lock:
             self._refuse_late(name)
@@ -197,6 +238,7 @@ class Session:
         """A call that the guard stopped while the recorded run made it: from here on the replay is another run."""
         if self.player is None or not isinstance(error, (ToolBlocked, ToolRejected, BudgetExceeded, TrialTimeout)):
             return
+        self.player.stopped(pending.call.tool, pending.call.reason or "budget_exceeded")
         if self.player.not_made(pending.call.tool, self.values.fold(pending.args)):
             self.diverged()
 
@@ -205,6 +247,12 @@ class Session:
         if self.player is not None:
             self.labels.add("counterfactual")
             self.player.counterfactual()
+
+    def diverged_at_model(self, miss: CassetteMiss) -> None:
+        """The guard stopped a call, so the model was asked what the recording does not know: that ends the run."""
+        stopped = next((c for c in self.calls if not c.reached), None)
+        what = f"{stopped.tool} was stopped ({stopped.reason or stopped.decision})" if stopped else "the guard stopped a call"
+        self.cut_off = f"{what}; from there on the recording has no answers of the model"
 
     def _tool_message(self, name: str, content: Json) -> None:
         with self._lock:

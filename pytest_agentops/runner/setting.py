@@ -17,12 +17,14 @@ from .modes import Plan, Record
 
 if TYPE_CHECKING:
     from ..tape.cassette import ToolsCassette
+    from ..tape.model.exchange import ModelCassette
     from ..tape.player import Player
     from ..tape.recorder import Recorder
     from ..tools.toolbox import Toolbox
     from .answers import TapeAnswers
     from .budget import BudgetMeter
     from .invoke import AgentLoop, ToolLoop
+    from .model import ModelLayer
     from .session import Session
 
 
@@ -68,6 +70,9 @@ class Setting:
     player: Player | None
     recorder: Recorder | None
     answers: TapeAnswers
+    model: ModelLayer | None
+    """None where the model is replayed and the recording has no model layer: then the network is off."""
+    model_cassette: ModelCassette | None
     agent_loop: AgentLoop
     tool_loop: ToolLoop
     before: Json = None

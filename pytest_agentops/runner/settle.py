@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from ..errors import BudgetExceeded, CassetteError, CassetteMiss, SecretFound, ToolBlocked, ToolError, ToolRejected
-from ..schema.pins import Pins, contract_digest
-from ..schema.run import Problem, Run, Usage
-from ..tape.stale import staleness
-from ..tape.store import save, save_partial
+from ..errors import BudgetExceeded, CassetteMiss, ToolBlocked, ToolError, ToolRejected
+from ..schema.run import Problem, ProblemKind, Run, Usage
+from ..schema.values import JsonObject
 from .budget import TrialTimeout
-from .network import network_guard
+from .forks import fork_notes
+from .keep import keep, settle_pins
+from .network import network_guard, refused
 from .state import settle_state
 
 if TYPE_CHECKING:
@@ -23,16 +22,24 @@ def ended(setting: Setting, run: Run, failure: BaseException | None) -> None:
     """The run's outcome and the sentence on why it stopped; what the guard latched wins over what the agent made of it."""
     meter, session = setting.meter, setting.session
     cause = _cause(failure)
+    if session.missed_model and isinstance(cause, Exception):
+        cause = session.missed_model  # whatever the SDK made of it
     if meter.timed_out or isinstance(cause, TrialTimeout):
         run.outcome, run.stop = "timed_out", f"the trial's {meter.seconds:g} seconds were over (budget.seconds)"
     elif meter.exceeded is not None or isinstance(cause, BudgetExceeded):
         run.outcome, run.stop = "budget_exceeded", str(meter.exceeded or cause)
+    elif session.cut_off is not None:
+        run.outcome, run.stop = "blocked", session.cut_off
     elif isinstance(cause, (ToolBlocked, ToolRejected)):
         run.outcome, run.stop = "blocked", f"the agent did not catch: {cause}"
     elif cause is not None:
-        run.outcome, run.stop = "error", _failure_sentence(cause)
+        run.outcome, run.stop = "error", _failure_sentence(cause, session.first_miss)
     elif session.finished is not None:
         run.outcome, run.stop = session.finished
+    if setting.plan.swapped and session.first_miss is not None:
+        # how the new model would have gone on nobody knows: that is no failure of its own
+        run.outcome = "unanswerable"
+        run.stop = _miss_sentence(session.first_miss.data)
     if run.outcome != "error" or isinstance(cause, CassetteMiss):  # a miss has its report: a traceback would repeat it
         run.error = None
     elif run.error is not None:
@@ -40,21 +47,37 @@ def ended(setting: Setting, run: Run, failure: BaseException | None) -> None:
     run.stop = None if run.stop is None else str(session.membrane.hide(run.stop))
 
 
+_OURS = (TrialTimeout, BudgetExceeded, CassetteMiss, ToolBlocked, ToolRejected)
+
+
 def _cause(failure: BaseException | None) -> BaseException | None:
-    """What the agent failed with; of a task group's failures the guard's own, else the only one."""
+    """What the agent failed with: the guard's own error where an SDK wrapped it; of a task group's failures the guard's own,
+    else the only one.
+    """
     if not isinstance(failure, BaseExceptionGroup):
-        return failure
+        inner = failure
+        while inner is not None and not isinstance(inner, _OURS):
+            inner = inner.__cause__
+        return failure if inner is None else inner
     causes = [_cause(inner) for inner in failure.exceptions]
-    ours = [c for c in causes if isinstance(c, (TrialTimeout, BudgetExceeded, CassetteMiss, ToolBlocked, ToolRejected))]
+    ours = [c for c in causes if isinstance(c, _OURS)]
     return ours[0] if ours else causes[0] if len(causes) == 1 else failure
 
 
-def _failure_sentence(failure: BaseException) -> str:
-    if isinstance(failure, CassetteMiss):
-        return f"the recording had no answer ({failure.data.get('reason', 'miss')})"
+def _failure_sentence(failure: BaseException, first: Problem | None) -> str:
+    if isinstance(failure, CassetteMiss):  # of several, the first: what came after follows from it
+        return _miss_sentence(first.data if first is not None else failure.data)
     if isinstance(failure, ToolError):
         return f"the agent did not catch the tool's error: {failure}"
     return f"the agent raised {type(failure).__name__}: {failure}"
+
+
+def _miss_sentence(data: JsonObject) -> str:
+    reason = data.get("reason", "miss")
+    what = data.get("tool") or (f"{data['method']} {data['path']}" if "path" in data else "a call")
+    if reason == "no-answer":
+        return f"no canned answer fits {what}"
+    return f"the recording had no answer for {what} ({reason})"
 
 
 def settle(setting: Setting, run: Run) -> None:
@@ -62,21 +85,25 @@ def settle(setting: Setting, run: Run) -> None:
     session = setting.session
     run.calls, run.messages, run.said, run.turns = session.calls, session.messages, session.said, session.turns
     run.problems = session.problems  # the list itself: a call after the end is seen as long as anybody looks
-    run.model_steps = len(session.usages)
+    run.model_steps = session.model_steps
     run.setup_read = session.setup_read
+    run.membrane = session.membrane
     if run.outcome == "timed_out" and setting.player is not None and setting.player.unused():
         session.diverged()  # what was not made in time is not unused
     _network(setting, run)
+    _forked(setting)
     settle_state(setting, run)
-    _unused(setting, run)
-    _pins(setting, run)
+    if _expects_all(setting, run):
+        _unused(setting)
+        _unused_model(setting)
+    settle_pins(setting, run)
     _cost(setting, run)
-    if setting.plan.write:
-        _keep(setting, run)
+    keep(setting, run)
     labels = set(session.labels)
     if any(call.source == "stub" for call in run.calls):
         labels.add("stub")
-    if setting.player is not None and setting.player.racy:
+    players = (setting.player, setting.model.player if setting.model else None)
+    if any(player is not None and player.racy for player in players):
         labels.add("racy")
     run.labels = sorted(labels)
 
@@ -84,47 +111,54 @@ def settle(setting: Setting, run: Run) -> None:
 def _network(setting: Setting, run: Run) -> None:
     blocked, children = network_guard().drain()
     for address in dict.fromkeys(blocked):
-        text = (
-            f"network is off in replay, and the run tried to connect to {address}\n"
-            "  cure: reach it inside a tool (its answer is recorded), or allow it in the case: "
-            f'network: {{allow: ["{address}"]}}'
-        )
-        setting.session.latch(Problem(kind="network", text=text, data={"address": address}))
+        setting.session.latch(Problem(kind="network", text=refused("the run", address), data={"address": address}))
     if children and not setting.plan.live:
         setting.session.labels.add("child_process")
 
 
-def _unused(setting: Setting, run: Run) -> None:
+def _forked(setting: Setting) -> None:
+    for tool, text in fork_notes().take(setting.session.number):
+        setting.session.latch(Problem(kind="forked", text=text, data={"tool": tool}))
+
+
+def _expects_all(setting: Setting, run: Run) -> bool:
+    """Whether what was not played says anything more than the run's failure does."""
+    if any(p.kind == "miss" for p in setting.session.problems):
+        return False  # the miss report lists what was not played; a second report would only repeat it
+    expected = setting.trial.case.fields.expect
+    return run.outcome not in ("timed_out", "budget_exceeded") or (expected is not None and expected.outcome == run.outcome)
+
+
+def _unused(setting: Setting) -> None:
     player = setting.player
     if player is None:
         return
-    how = setting.trial.case.fields.replay
-    policy = how.unused if how else "error"
-    if any(p.kind == "miss" for p in setting.session.problems):
-        return  # the miss report lists what was not played; a second report would only repeat it
-    expected = setting.trial.case.fields.expect
-    if run.outcome in ("timed_out", "budget_exceeded") and (expected is None or expected.outcome != run.outcome):
-        return  # the case fails for being stopped; what was not reached says nothing more
+    policy = _policy(setting)
     left = player.unused()
     writes = [r for r in left if player.writes(r)]
-    if setting.plan.write or "counterfactual" in setting.session.labels:
-        left = writes  # reads may fall away behind a stopped call, or be replaced by new episodes; writes never silently
+    if setting.plan.live or "counterfactual" in setting.session.labels:
+        # reads may fall away behind a stopped call, with another model, or for new episodes; writes never silently
+        left = writes
     fatal = writes if policy != "error" else left
     for recordings, kind in ((fatal, "unused"), ([r for r in left if r not in fatal], "unused_warning")):
         if recordings and not (kind == "unused_warning" and policy == "ignore"):
             setting.session.latch(Problem(kind=kind, text=player.unused_report(recordings), data={"count": len(recordings)}))  # type: ignore[arg-type]
 
 
-def _pins(setting: Setting, run: Run) -> None:
-    contracts = setting.session.contracts
-    called = sorted({call.tool for call in run.calls if call.reached and call.tool in contracts})
-    run.pins = Pins(tools={name: contract_digest(contracts[name]) for name in called})
-    if setting.cassette is None:
+def _unused_model(setting: Setting) -> None:
+    """Recorded requests that were not made; behind a stopped call, or beside new episodes, they may fall away."""
+    layer, policy = setting.model, _policy(setting)
+    if layer is None or layer.player is None or setting.plan.model.live or "counterfactual" in setting.session.labels:
         return
-    for sentence, fatal in staleness(setting.cassette, contracts):
-        run.stale.append(sentence)
-        if fatal:
-            setting.session.latch(Problem(kind="cassette", text=sentence))
+    left = layer.unused()
+    if left and policy != "ignore":
+        kind: ProblemKind = "unused" if policy == "error" else "unused_warning"
+        setting.session.latch(Problem(kind=kind, text=layer.player.unused_report(left), data={"count": len(left)}))
+
+
+def _policy(setting: Setting) -> Literal["error", "warn", "ignore"]:
+    how = setting.trial.case.fields.replay
+    return how.unused if how else "error"
 
 
 def _cost(setting: Setting, run: Run) -> None:
@@ -137,7 +171,8 @@ def _cost(setting: Setting, run: Run) -> None:
         ),
         Decimal(0),
     )
-    if not session.usages and model is not None:
+    asked = setting.model is not None and bool(setting.model.requests)
+    if not session.usages and model is not None and not asked:
         session.labels.add("model_never_seen")
         return
     by_model = session.stated_cost
@@ -149,40 +184,5 @@ def _cost(setting: Setting, run: Run) -> None:
     known = [u for u in session.usages if u is not None]
     if session.usages and not known:
         return
-    run.usage = Usage(input=sum(u.input for u in known), output=sum(u.output for u in known))
-
-
-def _keep(setting: Setting, run: Run) -> None:
-    """Write the recording where the agent ended by itself or was stopped by the guard; else leave the old one and say so."""
-    recorder, session = setting.recorder, setting.session
-    if recorder is None or (setting.player is not None and not recorder.added):
-        return
-    cassette = recorder.cassette(
-        case=f"{setting.trial.case.suite}/{setting.trial.case.name}",
-        pins=run.pins or Pins(),
-        values=session.values,
-        before=setting.cassette if setting.player is not None else None,
-        state=run.state if run.state.known else None,
-    )
-    path = setting.folder / "tools.yaml"
-    try:
-        if not _is_good(setting, run, path):
-            save_partial(path, cassette, session.membrane.scan)
-            session.labels.add("not_recorded")
-        elif save(path, cassette, session.membrane.scan):
-            session.labels.add("recorded")
-    except SecretFound as error:
-        session.latch(Problem(kind="secret", text=str(error)))
-    except (CassetteError, OSError) as error:
-        session.latch(Problem(kind="cassette", text=str(error)))
-
-
-def _is_good(setting: Setting, run: Run, path: Path) -> bool:
-    """Whether the run ended in a way that makes its recording worth replaying."""
-    if setting.answers.broken or any(p.kind in ("miss", "closed") for p in setting.session.problems):
-        return False
-    expect = setting.trial.case.fields.expect
-    if run.outcome == (expect.outcome if expect and expect.outcome else "completed"):
-        return True
-    # an agent that crashed has no good recording to spoil, if it is the first
-    return not path.exists() if run.outcome == "error" else run.outcome != "timed_out"
+    parts = ("input", "output", "cached", "cache_write", "reasoning")
+    run.usage = Usage(**{part: sum(getattr(u, part) for u in known) for part in parts})

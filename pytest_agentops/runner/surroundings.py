@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING
 
 from .network import network_guard
+
+if TYPE_CHECKING:
+    from .modes import Plan
+    from .setting import Trial
 
 KEY_VARIABLES = (
     "OPENAI_API_KEY",
@@ -25,16 +30,40 @@ REPLAY_FLAG = "PYTEST_AGENTOPS_REPLAY"
 """Set for child processes, which the network guard does not see."""
 
 
+def around(trial: Trial, chosen: Plan) -> AbstractContextManager[None]:
+    """What holds while a trial runs: the network is off unless its model is live; a live tool has its own way out."""
+    if chosen.model.live:
+        return online()
+    network = trial.case.fields.network
+    return offline(network.allow if network else (), tools=chosen.tools.live)
+
+
 @contextmanager
-def offline(allow: Sequence[str] = ()) -> Iterator[None]:
-    """No network, placeholder keys, the replay flag for children; everything is put back afterwards."""
+def online() -> Iterator[None]:
+    """The network as it is without us, also where a replay around it is off (``--agent-record=stale``, the second run)."""
+    flag = os.environ.pop(REPLAY_FLAG, None)
+    try:
+        with network_guard().off():
+            yield
+    finally:
+        if flag is not None:
+            os.environ[REPLAY_FLAG] = flag
+
+
+@contextmanager
+def offline(allow: Sequence[str] = (), *, tools: bool = False) -> Iterator[None]:
+    """No network, placeholder keys, the replay flag for children; everything is put back afterwards.
+
+    With `tools`, code inside a tool is let out, and children are not told of a replay.
+    """
     environ = os.environ
     before = {name: environ.get(name) for name in (*KEY_VARIABLES, REPLAY_FLAG)}
     added = {name: PLACEHOLDER_KEY for name in KEY_VARIABLES if not before[name]}
-    added[REPLAY_FLAG] = "1"
+    if before[REPLAY_FLAG] != "1" and not tools:
+        added[REPLAY_FLAG] = "1"
     environ.update(added)
     try:
-        with network_guard().on(allow):
+        with network_guard().on(allow, tools=tools):
             yield
     finally:
         for name in added:

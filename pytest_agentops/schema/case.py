@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypeAlias
 
 from .tier import Effect
+from .unset import unset
 from .values import JsonObject
 
 STRICT: Any = {"extra": "forbid", "use_attribute_docstrings": True}
@@ -102,8 +103,8 @@ class TextExpect:
     not_contains: str | tuple[str, ...] | None = None
     matches: str | tuple[str, ...] | None = None
     """Regular expressions (Python's re.search)."""
-    equals: Any = None
-    """The whole value; a JSON output is compared as JSON."""
+    equals: Any = field(default_factory=unset)
+    """The whole value, null too; a JSON output is compared as JSON."""
     json_schema: JsonObject | None = None
     any: tuple[TextExpect, ...] | None = None
     """Alternatives: at least one must hold."""
@@ -370,7 +371,7 @@ class Case:
     fields: CaseFields
     contracts: dict[str, ContractSpec] = field(default_factory=dict)
     lines: dict[str, int] = field(default_factory=dict)
-    """``expect.calls`` -> the line of that key in `file` (in the case, or in `defaults` where it came from there)."""
+    """``expect.calls``, ``turns[0].expect.said`` -> the line of that key in `file`: in the matrix, the case or `defaults`."""
     more_checks: JsonObject = field(default_factory=dict)
     """Keys of `expect` that belong to checks registered from outside."""
     base_dir: str = "."

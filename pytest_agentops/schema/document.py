@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import gc
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,6 +28,8 @@ _MAX_DIGITS = 1000
 """More digits, or an exponent beyond it, is a mistake: 1e999999999 would fill the memory as soon as somebody compares it."""
 _KEPT_LEVELS = 4
 """Places are kept for the levels down to ``cases[0].expect.calls``; deeper ones cost memory and are found in a second pass."""
+_DEEPER = 2
+"""So many levels more below keys that the reader was asked to know better."""
 _COLUMNS = 1 << 20
 """Places are kept as line * _COLUMNS + column, one int each."""
 
@@ -114,10 +116,13 @@ def write(value: Json) -> str:
     return yaml_text.write(value)
 
 
-def read(text: str, *, file: str) -> Document:
-    """The value of one strict YAML document (None if empty); raises `CaseFileError` with every mistake the parser got to."""
+def read(text: str, *, file: str, deep: Collection[str] = ()) -> Document:
+    """The value of one strict YAML document (None if empty); raises `CaseFileError` with every mistake the parser got to.
+
+    `deep` are keys below which places are at hand for some levels more.
+    """
     with no_gc():
-        reader = _Reader(file, text.removeprefix("\ufeff"))
+        reader = _Reader(file, text.removeprefix("\ufeff"), deep)
         document = reader.run()
     if reader.mistakes:
         raise CaseFileError(reader.mistakes)
@@ -140,7 +145,7 @@ def no_gc() -> Iterator[None]:
 class _Reader:
     """Builds the value from events, and goes on after a mistake wherever the parser can."""
 
-    def __init__(self, file: str, text: str) -> None:
+    def __init__(self, file: str, text: str, deep: Collection[str] = ()) -> None:
         import yaml
 
         self.file = file
@@ -151,6 +156,8 @@ class _Reader:
         self.keys: dict[str, str] = {}
         self.places: dict[int, list[int]] = {}
         self.depth = 0
+        self.deep = deep
+        self.kept_levels = _KEPT_LEVELS
         self.syntax_errors = (yaml.MarkedYAMLError, yaml.reader.ReaderError, UnicodeEncodeError)
         loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         try:
@@ -235,9 +242,13 @@ class _Reader:
                     result[key] = plain[text]
                 else:
                     result[key] = self.scalar(event)
+            elif key in self.deep:
+                self.kept_levels += _DEEPER
+                result[key] = self.value(event)
+                self.kept_levels -= _DEEPER
             else:
                 result[key] = self.value(event)
-        if self.depth <= _KEPT_LEVELS:
+        if self.depth <= self.kept_levels:
             self.places[id(result)] = places
         return result
 
@@ -249,7 +260,7 @@ class _Reader:
         while (event := get()).__class__ is not end:
             places.append(_place(event))
             result.append(self.value(event))
-        if self.depth <= _KEPT_LEVELS:
+        if self.depth <= self.kept_levels:
             self.places[id(result)] = places
         return result
 

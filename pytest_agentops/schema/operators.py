@@ -111,8 +111,10 @@ def _mapping(wanted: Mapping[str, Json], found: Mapping[str, Json], here: Concre
 
 
 def _got(wanted: Json, found: Json) -> str:
-    """What was found, with its type where the two would read alike (``"30"`` and 30, true and 1)."""
-    alike = str(wanted).lower() == str(found).lower() or (isinstance(wanted, bool) != isinstance(found, bool))
+    """What was found, with its type where the two would read alike (``"30"`` and 30, ``"null"`` and null, true and 1)."""
+    alike = show(wanted).strip('"').lower() == show(found).strip('"').lower() or isinstance(wanted, bool) != isinstance(
+        found, bool
+    )
     return _typed(found) if alike and type_name(wanted) != type_name(found) else show(found)
 
 

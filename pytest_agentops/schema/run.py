@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 from . import money
 from .call import Call
@@ -20,6 +21,7 @@ ProblemKind: TypeAlias = Literal[
     "unused_warning",
     "cassette",
     "closed",
+    "forked",
     "budget",
     "timeout",
     "agent",
@@ -32,10 +34,16 @@ ProblemKind: TypeAlias = Literal[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens of one or more model answers; `input` includes cached ones."""
+    """Tokens of one or more model answers; `input` includes cached ones, `output` includes reasoning."""
 
     input: int
     output: int
+    cached: int = 0
+    """Of `input`: read from the provider's cache."""
+    cache_write: int = 0
+    """Of `input`: written to the provider's cache."""
+    reasoning: int = 0
+    """Of `output`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +67,16 @@ class Problem:
     @property
     def fatal(self) -> bool:
         return self.kind != "unused_warning"
+
+
+class Hides(Protocol):
+    """What keeps secrets out of files (redact.membrane.Membrane)."""
+
+    def hide(self, value: Json, /) -> Json:
+        """A copy without secrets."""
+
+    def scan(self, data: bytes, /) -> Sequence[str]:
+        """The kinds of secrets in bytes that are about to be kept."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -92,6 +110,8 @@ class Run:
     labels: list[str] = field(default_factory=list)
     """racy, counterfactual, stub, recorded, ...: what a reader must know about how the run was made."""
     pins: Pins | None = None
+    recorded_model: str | list[str] | None = None
+    """In hybrid: the model that the tools' answers were recorded with; `pins.model` is the one that ran."""
     stale: list[str] = field(default_factory=list)
     """Pins that changed since the recording, one sentence each."""
     cassette: str | None = None
@@ -99,6 +119,8 @@ class Run:
     duration_s: float = 0.0
     checks: list[CheckResult] = field(default_factory=list)
     success: bool = False
+    membrane: Hides | None = field(default=None, repr=False, compare=False)
+    """The trial's; what is kept of the run passes it. Not part of the results."""
     setup_read: bool = False
     """Whether the agent asked for `task.setup`; not part of the results."""
 
@@ -127,6 +149,7 @@ class Run:
             "checks": [c.as_json() for c in self.checks],
             "output": self.output,
             "pins": self.pins.as_json() if self.pins else None,
+            **({"recorded_model": self.recorded_model} if self.mode == "hybrid" else {}),
             "duration_s": round(self.duration_s, 6),
             "miss": self.miss,
             "problems": [{"kind": p.kind, "text": p.text} for p in self.problems],

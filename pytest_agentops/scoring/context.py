@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from ..schema.case import Case, Outcome
 from ..schema.run import Run
+from ..schema.unset import UNSET
 from ..schema.values import Json
 from ..schema.verdict import CheckResult
 
@@ -71,7 +72,12 @@ def plain(wanted: Any) -> Json:
     names = getattr(kind, "__dataclass_fields__", None)
     if names is None:
         return wanted
-    return {name: plain(value) for name in names if (value := getattr(wanted, name)) is not None}
+    return {name: plain(value) for name, known in names.items() if _written(value := getattr(wanted, name), known.default)}
+
+
+def _written(value: Any, default: Any) -> bool:
+    """None says that nothing was written, but for fields with another word for that."""
+    return value is not UNSET and (value is not None or default is not None)
 
 
 _SCALARS = frozenset({str, int, float, bool, type(None)})

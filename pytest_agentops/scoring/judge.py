@@ -11,6 +11,7 @@ from ..schema.case import Case, Expect
 from ..schema.run import Run
 from ..schema.values import decimal
 from ..schema.verdict import CheckResult, Verdict
+from .checks.calls import asks_nothing
 from .context import CheckContext, CheckFunction
 from .expectations import run_expect, run_extra, run_turns
 
@@ -40,10 +41,16 @@ def judge(
         results += run_extra(case, run, context)
     if case.fields.turns:
         results += run_turns(case, run, context)
-    if case.fields.expect is None and len(results) == 1 and results[0].passed:
-        results = [replace(results[0], why="the case expects nothing but to complete: no other check was made")]
+    if results[0].passed and _completes_only(expect, results):
+        results[0] = replace(results[0], why="the case expects nothing but to complete: no other check was made")
     run.checks = results
     run.success = _succeeded(run, results)
+
+
+def _completes_only(expect: Expect, results: Sequence[CheckResult]) -> bool:
+    """Whether nothing was asked but the outcome that is meant where none is named."""
+    idle = {"calls"} if expect.calls is not None and asks_nothing(expect.calls) else set()
+    return expect.outcome is None and {result.name for result in results} - idle == {"outcome"}
 
 
 def _never_ran(run: Run) -> bool:
@@ -63,7 +70,7 @@ def _succeeded(run: Run, results: Sequence[CheckResult]) -> bool:
     return not any(problem.fatal and _ENDS_AS.get(problem.kind) != run.outcome for problem in run.problems)
 
 
-_NEVER_ALLOWED = frozenset({"miss", "cassette", "setup", "secret", "closed", "network", "unused"})
+_NEVER_ALLOWED = frozenset({"miss", "cassette", "setup", "secret", "closed", "forked", "network", "unused"})
 """Problems of the harness, not of the agent's luck: one of them fails the case whatever `pass_if` says."""
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ..schema import operators
 from ..schema.case import TextExpect
+from ..schema.unset import UNSET
 from ..schema.values import Json, JsonObject, canonical, loads
 
 _SHOWN = 400
@@ -23,13 +24,17 @@ class Texts:
 
     def texts(self) -> list[str]:
         """Each as text: a JSON value in its canonical form; nothing at all is no text."""
-        return [v if isinstance(v, str) else canonical(v) for v in self.values if v is not None]
+        return [v if isinstance(v, str) else canonical(v) for v in self.present()]
+
+    def present(self) -> list[Json]:
+        """Without null, which is how an agent gives no reply; only who asks for null means it."""
+        return [v for v in self.values if v is not None]
 
 
 def failures(wanted: TextExpect, found: Texts) -> list[str]:
     """A sentence for each key that does not hold; empty if all hold. With several texts each key may hold in another one."""
     out = [f"{why}\n{_excerpt(found)}" for why in _words(wanted, found.texts(), found.noun)]
-    if wanted.equals is not None:
+    if wanted.equals is not UNSET:
         out += _equals(wanted.equals, found)
     if wanted.json_schema is not None:
         out += _json_schema(wanted.json_schema, found)
@@ -61,7 +66,8 @@ def _each(value: str | tuple[str, ...] | None) -> tuple[str, ...]:
 
 def _equals(wanted: Json, found: Texts) -> list[str]:
     best: list[operators.Difference] | None = None
-    for value in found.values:
+    null = wanted is None or wanted == {"$eq": None}
+    for value in found.values if null else found.present():
         differences = operators.compare(
             wanted, _as_json(value) if isinstance(wanted, (dict, list, tuple)) else value, mode="exact"
         )
@@ -87,7 +93,7 @@ def _json_schema(schema: JsonObject, found: Texts) -> list[str]:
     from ..schema.validate import violations
 
     best: list[str] | None = None
-    for value in found.values:
+    for value in found.present():
         forms = [value] if _as_json(value) is value else [value, _as_json(value)]
         for form in forms:
             wrong = [str(v) for v in violations(schema, form)]

@@ -13,6 +13,7 @@ from ..schema.pins import Pins
 from ..schema.values import Json, JsonObject, same
 from .history import History, Made, Refusal, is_read, touches
 from .matching import Fold, Keys
+from .overlap import overlapped
 from .recording import Contracts, Recording, ToolsCassette
 
 Order: TypeAlias = Literal["any", "per_tool", "strict"]
@@ -78,6 +79,8 @@ class Player:
         self.pins = pins
         """This run's pins, as far as they are known, for the miss report."""
         self.misses: list[CassetteMiss] = []
+        self.stops: list[tuple[str, str]] = []
+        """Calls that the guard stopped, each with its reason: what comes after them may follow from them."""
         self.racy = False
         """Equal calls in flight at once whose recorded answers differ: who got which is chance."""
         self._fold = fold
@@ -93,6 +96,8 @@ class Player:
         self.history = History(cassette.calls, [entry.key for entry in self.entries], contracts)
         self.played: list[Recording] = []
         """In the order in which they were played."""
+        self.repeats = 0
+        """How many times a recording was played again."""
         self.issued = 0
         """Calls of this run so far, live ones and misses too."""
 
@@ -137,6 +142,11 @@ class Player:
                     entry.standing = "not_made"
                     return True
             return False
+
+    def stopped(self, tool: str, reason: str) -> None:
+        """The guard stopped this call; a later miss tells of it."""
+        with self._lock:
+            self.stops.append((tool, reason))
 
     def counterfactual(self) -> None:
         """The run is no longer the recorded one: the state rule is off from here on."""
@@ -249,7 +259,9 @@ class Player:
         entry.writes_then = len(self.history.made)
         self.racy = self.racy or self._races(entry)
         self._in_flight.append(ticket)
-        if not repeated:
+        if repeated:
+            self.repeats += 1
+        else:
             self.played.append(entry.recording)
         return ticket
 
@@ -280,7 +292,7 @@ class _Nothing:
 
 def _overlapped(a: Entry, b: Entry) -> bool:
     first, second = (a, b) if a.index < b.index else (b, a)
-    return second.index - second.recording.overlap <= first.index
+    return overlapped(first.index, second.index, second.recording.overlap)
 
 
 def copied(value: Json) -> Json:

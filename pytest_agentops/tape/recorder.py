@@ -10,6 +10,7 @@ from ..schema.call import ErrorInfo
 from ..schema.pins import Pins
 from ..schema.run import State
 from ..schema.values import Json, JsonObject
+from .overlap import merged
 from .player import copied
 from .recording import Recording, ToolsCassette
 from .values import TrialValues
@@ -134,34 +135,3 @@ def _without_gaps(slots: list[Slot]) -> list[Recording]:
             there = sum(other.answered for other in slots[i - slot.overlap : i])
             out.append(replace(slot.recording(), overlap=there) if slot.played is None else slot.recording())
     return out
-
-
-def merged(old: list[Recording], now: list[Recording]) -> list[Recording]:
-    """`now` in its order, with the recordings of `old` that it did not play put behind what they followed.
-
-    An old overlap counts only the neighbours that are still directly before it.
-    """
-    out = list(now)
-    at = 0
-    for recording in old:
-        place = next((i for i, other in enumerate(out) if other is recording), None)
-        if place is None:
-            out.insert(at, recording)
-            at += 1
-        else:
-            at = place + 1
-    where = {id(recording): i for i, recording in enumerate(old)}
-    return [_settled(i, out, where) for i in range(len(out))]
-
-
-def _settled(index: int, out: list[Recording], where: dict[int, int]) -> Recording:
-    recording = out[index]
-    old = where.get(id(recording))
-    if old is None or not recording.overlap:
-        return recording
-    count = 0
-    for other in reversed(out[:index]):
-        if not old - recording.overlap <= where.get(id(other), -1) < old:
-            break
-        count += 1
-    return recording if count == recording.overlap else replace(recording, overlap=count)

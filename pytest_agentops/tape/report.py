@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ..schema import paths
@@ -14,18 +13,15 @@ from ..schema.values import Json, JsonObject, dumps
 from .cassette import record_command
 from .history import Refusal
 from .recording import Recording
-from .stale import short
+from .wording import NOTHING, WIDTH, at, cut, folder_of, laid_out, pin_text, plain, side, times, trial_of, value_text
 
 if TYPE_CHECKING:
     from .player import Entry, Player
 
 MissReason: TypeAlias = Literal["no-recording", "unknown-tool", "changed-args", "exhausted", "out-of-order", "state"]
 
-_WIDTH = 130
-_VALUE = 40
 _DIFFERENCES = 5
 _STANDING = {"waiting": "not played", "played": "played", "not_made": "not made: the guard stopped it"}
-_NOTHING = object()
 
 
 def explain(
@@ -44,7 +40,7 @@ def explain(
     pins = changed_pins(player, tool)
     ways = _fixes(player, tool, reason, differences, refused)
     played, waiting = _standing(player, "played"), _standing(player, "waiting")
-    case, trial = _trial(player)
+    folder = _folder(player)
     rows = [
         ("called", [call_text(tool, args)]),
         ("closest", [_closest_line(player, nearest)] if nearest is not None else []),
@@ -52,17 +48,18 @@ def explain(
         ("why", [_why(player, tool, reason, before, refused, fitting)] if reason != "changed-args" else []),
         ("played", [f"{_counted(played)}   ({len(played)} of {len(player.entries)})"]),
         ("not yet", [_counted(waiting)]),
+        ("before", [_stops_line(player)] if player.stops else []),
         ("pins", [_pins_line(player, pins)]),
         ("fix", [f"{when:<22} -> {what}" for when, what in ways]),
     ]
-    head = f"CassetteMiss [{reason}] {case}, trial {trial}, call {player.issued}: {tool}"
+    head = f"CassetteMiss [{reason}] {player.cassette.case or folder}, trial {trial_of(folder)}, call {player.issued}: {tool}"
     data: JsonObject = {
         "reason": reason,
         "tool": tool,
         "args": args,
         "closest": _closest_data(player, nearest) if nearest is not None else None,
         "differences": [
-            {"path": path, **({"recorded": old} if old is not _NOTHING else {}), **({"now": new} if new is not _NOTHING else {})}
+            {"path": path, **({"recorded": old} if old is not NOTHING else {}), **({"now": new} if new is not NOTHING else {})}
             for path, old, new in differences
         ],
         "played": [r.tool for r in played],
@@ -70,7 +67,7 @@ def explain(
         "pins": pins,
         "fixes": [{"when": when, "do": what} for when, what in ways],
     }
-    return _laid_out(head, rows), data
+    return laid_out(head, rows), data
 
 
 def unused_text(player: Player, recordings: Sequence[Recording]) -> str:
@@ -89,19 +86,14 @@ def unused_text(player: Player, recordings: Sequence[Recording]) -> str:
     if not all(player.writes(r) for r in recordings):
         fixes.append("unused reads are fine  -> replay: {unused: warn} in the case (an unused write stays an error)")
     lines += [f"  {'fix' if i == 0 else '':<9} {fix}" for i, fix in enumerate(fixes)]
-    return "\n".join(plain(_cut(line, _WIDTH + 40)) for line in lines)
+    return "\n".join(plain(cut(line, WIDTH + 40)) for line in lines)
 
 
-def call_text(tool: str, args: JsonObject, width: int = _WIDTH - 20) -> str:
+def call_text(tool: str, args: JsonObject, width: int = WIDTH - 20) -> str:
     """``orders.get(order_id="W-1")``, cut where it is long."""
-    parts = [f"{key if key.isidentifier() else dumps(key)}={_value(value)}" for key, value in args.items()]
+    parts = [f"{key if key.isidentifier() else dumps(key)}={value_text(value)}" for key, value in args.items()]
     text = f"{tool}({', '.join(parts)})"
     return text if len(text) <= width else f"{text[: width - 2]}…)"
-
-
-def plain(text: str) -> str:
-    """`text` without what a terminal would act on."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
 
 
 def changed_pins(player: Player, tool: str) -> JsonObject:
@@ -158,15 +150,11 @@ def _why(
     if reason == "exhausted":
         gone = sum(entry.standing == "not_made" for entry in fitting)
         if gone:
-            return f"recorded {_times(len(fitting))}, and {gone} of these the guard stopped in this run; each plays once"
-        return f"recorded {_times(len(fitting))} and played {_times(len(fitting))}; a recording plays once"
+            return f"recorded {times(len(fitting))}, and {gone} of these the guard stopped in this run; each plays once"
+        return f"recorded {times(len(fitting))} and played {times(len(fitting))}; a recording plays once"
     tools = sorted({entry.recording.tool for entry in player.entries})
     hint = did_you_mean(tool, tools)
     return f"the recorded run never called {tool}; it called {', '.join(tools)}{f'; {hint}' if hint else ''}"
-
-
-def _times(count: int) -> str:
-    return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
 def _fixes(
@@ -181,6 +169,11 @@ def _fixes(
         ("the agent is wrong", "fix the agent or its prompt; the recording is right"),
         ("the change is intended", again),
     ]
+    if player.stops:
+        blocked, why = player.stops[0]
+        ways.insert(0, ("the stop came first", f"see why {blocked} was stopped ({why}); this call may follow from it"))
+        if reason in ("unknown-tool", "no-recording", "exhausted"):
+            return ways  # to add to the recording what an agent does when it is stopped would cure nothing
     if reason == "changed-args":
         names = list(dict.fromkeys(_ignorable(path) for path, _, _ in differences))
         rule = f"contracts: {{{tool}: {{match: {{ignore: [{', '.join(names)}]}}}}}} in the suite file"
@@ -219,35 +212,14 @@ def _closest(player: Player, tool: str, args: JsonObject) -> Entry | None:
 def _differences(player: Player, entry: Entry, args: JsonObject) -> list[tuple[str, Json, Json]]:
     keys = player.keys(entry.recording.tool)
     old, new = keys.counted(entry.recording.args), keys.counted(args)
-    return [(paths.text(place), _at(old, place), _at(new, place)) for place in paths.changes(old, new)]
-
-
-def _at(value: Json, place: paths.Concrete) -> Json:
-    for step in place:
-        try:
-            value = value[step]
-        except (KeyError, IndexError, TypeError):
-            return _NOTHING
-    return value
+    return [(paths.text(place), at(old, place), at(new, place)) for place in paths.changes(old, new)]
 
 
 def _difference_lines(differences: Sequence[tuple[str, Json, Json]]) -> list[str]:
     shown = differences if len(differences) <= _DIFFERENCES else differences[: _DIFFERENCES - 1]
     width = min(max((len(path) for path, _, _ in shown), default=0), 40)
-    lines = [f"{path:<{width}}   recorded {_side(old)}   now {_side(new)}" for path, old, new in shown]
+    lines = [f"{path:<{width}}   recorded {side(old)}   now {side(new)}" for path, old, new in shown]
     return lines if len(shown) == len(differences) else [*lines, f"and {len(differences) - len(shown)} more"]
-
-
-def _side(value: Json) -> str:
-    return "nothing" if value is _NOTHING else _value(value)
-
-
-def _value(value: Json) -> str:
-    return _cut(dumps(value), _VALUE)
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def _closest_line(player: Player, entry: Entry) -> str:
@@ -275,40 +247,24 @@ def _counted(recordings: Iterable[Recording]) -> str:
     """``orders.get x2, payments.refund``."""
     counts = Counter(recording.tool for recording in recordings)
     text = ", ".join(tool if count == 1 else f"{tool} x{count}" for tool, count in counts.items())
-    return _cut(text, _WIDTH - 20) or "nothing"
+    return cut(text, WIDTH - 20) or "nothing"
+
+
+def _stops_line(player: Player) -> str:
+    first = [f"{tool} ({reason})" for tool, reason in player.stops[:3]]
+    more = f" and {len(player.stops) - 3} more" if len(player.stops) > 3 else ""
+    return f"in this run the guard stopped {', '.join(first)}{more}"
 
 
 def _pins_line(player: Player, changed: JsonObject) -> str:
     if not player.cassette.pins.tools and not changed:
         return "none recorded"
-    parts = [f"{name} CHANGED ({_pin(then)} -> {_pin(now)})" for name, (then, now) in changed.items()]
+    parts = [f"{name} CHANGED ({pin_text(then)} -> {pin_text(now)})" for name, (then, now) in changed.items()]
     if not any(name.startswith("tools.") for name in changed):
         parts.insert(0, "tools ok")
     line = " | ".join(parts[:3]) + (f" | and {len(parts) - 3} more" if len(parts) > 3 else "")
     return f"{line}   <- likely cause" if changed else line
 
 
-def _pin(value: Json) -> str:
-    if value is None:
-        return "gone"
-    text = value if isinstance(value, str) else ", ".join(value)
-    return short(text) if text.startswith("sha256:") else _cut(text, 30)
-
-
-def _trial(player: Player) -> tuple[str, str]:
-    name, _, number = _folder(player).rpartition(".t")
-    trial = number if name and number.isdigit() else "1"
-    return player.cassette.case or _folder(player), trial
-
-
 def _folder(player: Player) -> str:
-    """The trial's folder; a cassette that comes from no file is named by its case."""
-    parent = PurePosixPath(player.cassette.file).parent.name if player.cassette.file else ""
-    return parent or player.cassette.case.rpartition("/")[2] or "CASE"
-
-
-def _laid_out(head: str, rows: Sequence[tuple[str, Sequence[str]]]) -> str:
-    out = [head]
-    for label, lines in rows:
-        out += [f"  {label if i == 0 else '':<9} {line}" for i, line in enumerate(lines)]
-    return "\n".join(plain(line) for line in out)
+    return folder_of(player.cassette.file, player.cassette.case)

@@ -5,6 +5,7 @@ The good file is the usual one and is read thousands of times a session, so word
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -58,14 +59,15 @@ def check(doc: Document) -> list[Mistake]:
 def _mistakes(doc: Document) -> Iterator[Mistake]:
     value = doc.value
     if not isinstance(value, dict):
-        yield doc.mistake((), f"found {_kind(value)}", "a recording is a mapping with format, case and calls", value=True)
+        yield doc.mistake((), f"found {kind_of(value)}", "a recording is a mapping with format, case and calls", value=True)
         return
-    yield from _mapping(doc, (), value, _TOP, required=("format", "calls"))
+    yield from mapping(doc, (), value, _TOP, required=("format", "calls"))
     if isinstance(value.get("format"), int) and value["format"] != FORMAT:
         yield doc.mistake(("format",), f"format is {value['format']}", f"expected {FORMAT}")
     for key, shape in (("recorded", _RECORDED), ("pins", _PINS), ("state", _STATE)):
         if isinstance(value.get(key), dict):
-            yield from _mapping(doc, (key,), value[key], shape, required=("before", "after") if key == "state" else ())
+            yield from mapping(doc, (key,), value[key], shape, required=("before", "after") if key == "state" else ())
+    yield from _moments(doc, value)
     yield from _pins(doc, value.get("pins"))
     if isinstance(value.get("layers"), list):
         for i, layer in enumerate(value["layers"]):
@@ -74,6 +76,22 @@ def _mistakes(doc: Document) -> Iterator[Mistake]:
     if isinstance(value.get("calls"), list):
         for i, call in enumerate(value["calls"]):
             yield from _call(doc, i, call)
+
+
+def _moments(doc: Document, value: JsonObject) -> Iterator[Mistake]:
+    recorded = value.get("recorded")
+    at = recorded.get("at") if isinstance(recorded, dict) else None
+    for path, text, example in ((("clock",), value.get("clock"), "2026-11-22T09:00:00Z"), (("recorded", "at"), at, "2026-11-22")):
+        if isinstance(text, str) and not _is_moment(text):
+            yield doc.mistake(path, f"{path[-1]} is {shown(text)}", f"expected a time of ISO 8601, like {example}")
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        dt.datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _pins(doc: Document, pins: Json) -> Iterator[Mistake]:
@@ -86,16 +104,16 @@ def _pins(doc: Document, pins: Json) -> Iterator[Mistake]:
     if isinstance(tools, dict):
         for name, pin in tools.items():
             if not isinstance(pin, str):
-                yield doc.mistake(("pins", "tools", name), f"found {_kind(pin)}", "expected a digest, like sha256:aa11bb22cc33")
+                yield doc.mistake(("pins", "tools", name), f"found {kind_of(pin)}", "expected a digest, like sha256:aa11bb22cc33")
 
 
 def _call(doc: Document, index: int, call: Json) -> Iterator[Mistake]:
     here: Path = ("calls", index)
     if not isinstance(call, dict):
-        yield doc.mistake(here, f"found {_kind(call)}", "a call is a mapping with tool, args and result or error")
+        yield doc.mistake(here, f"found {kind_of(call)}", "a call is a mapping with tool, args and result or error")
         return
     unknown = not (call.keys() <= _CALL.keys())
-    yield from _mapping(doc, here, call, _CALL, required=("tool",))
+    yield from mapping(doc, here, call, _CALL, required=("tool",))
     if ("result" in call) == ("error" in call) and not (unknown and "error" not in call):
         found = "both result and error" if "result" in call else "neither result nor error"
         yield doc.mistake(here, f"the call has {found}", "a call has one of them")
@@ -103,11 +121,13 @@ def _call(doc: Document, index: int, call: Json) -> Iterator[Mistake]:
     if isinstance(overlap, int) and not 0 <= overlap <= index:
         yield doc.mistake((*here, "overlap"), f"overlap is {overlap}", f"{index} calls stand before this one")
     if isinstance(call.get("error"), dict):
-        yield from _mapping(doc, (*here, "error"), call["error"], _ERROR, required=("type",))
+        yield from mapping(doc, (*here, "error"), call["error"], _ERROR, required=("type",))
 
 
-def _mapping(doc: Document, path: Path, value: JsonObject, shape: Shape, *, required: tuple[str, ...]) -> Iterator[Mistake]:
-    """Unknown keys, wrong types, missing keys."""
+def mapping(
+    doc: Document, path: Path, value: JsonObject, shape: Shape, *, required: tuple[str, ...], needs: str = ""
+) -> Iterator[Mistake]:
+    """Unknown keys, wrong types, missing keys; `needs` says who needs those."""
     for key, inner in value.items():
         types = shape.get(key)
         if types is None:
@@ -115,10 +135,10 @@ def _mapping(doc: Document, path: Path, value: JsonObject, shape: Shape, *, requ
             yield doc.mistake((*path, key), f"unknown key {key!r}", allowed, did_you_mean(key, shape))
         elif not isinstance(inner, types) or (inner.__class__ is bool and bool not in types and object not in types):
             wanted = " or ".join(_WORDS[kind] for kind in types)
-            yield doc.mistake((*path, key), f"{key} is {_kind(inner)}", f"expected {wanted}")
+            yield doc.mistake((*path, key), f"{key} is {kind_of(inner)}", f"expected {wanted}")
     for key in required:
         if key not in value:
-            yield doc.mistake(path, f"{key!r} is missing", _whole(path))
+            yield doc.mistake(path, f"{key!r} is missing", needs or _whole(path))
 
 
 def _whole(path: Path) -> str:
@@ -127,7 +147,8 @@ def _whole(path: Path) -> str:
     )
 
 
-def _kind(value: Any) -> str:
+def kind_of(value: Any) -> str:
+    """What a value is, for a message."""
     return _WORDS.get(type(value), f"the number {value}")
 
 

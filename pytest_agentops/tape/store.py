@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
 import re
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias
 
 from ..errors import CassetteError, SecretFound
 from ..schema.values import canonical
 from .cassette import dump, read
+from .model.exchange import ModelCassette
+from .overlap import same_but_for_order
 from .recording import Recording, ToolsCassette
-
-Scan: TypeAlias = Callable[[bytes], Sequence[str]]
-"""The kinds of secrets in bytes that are about to be kept (`Membrane.scan`)."""
+from .staging import Scan, remove, write_files
 
 TOOLS = "tools.yaml"
 PARTIAL = "tools.partial.yaml"
-_FORGOTTEN_S = 3600.0
+MODEL = "model.yaml"
+MODEL_PARTIAL = "model.partial.yaml"
 _LONGEST = 161
 """A case's id, ``~`` and a variant's id."""
 
@@ -46,26 +43,102 @@ def save(path: Path, cassette: ToolsCassette, scan: Scan | None = None) -> bool:
     Atomic: the old file is whole until the new one is. Raises `CassetteError` where it cannot be written and `SecretFound`
     where it would hold a secret; then nothing is left behind.
     """
-    if cassette.unanswered:
-        raise CassetteError(
-            f"not written: no answer came for {', '.join(cassette.unanswered)}",
-            path=path.as_posix(),
-            cure="let the agent wait for all its threads and tasks before it returns",
-        )
+    _all_answered(path, cassette.unanswered)
     old = _read_old(path)
     keep = _settled(old, cassette) if old is not None else cassette
     written = old is None or keep.as_json() != old.as_json()
     if written:
-        _write(path, dump(keep), scan)
-    _remove(path.with_name(PARTIAL))
+        write_files({path: dump(keep)}, scan)
+    remove(path.with_name(PARTIAL))
     return written
 
 
 def save_partial(path: Path, cassette: ToolsCassette, scan: Scan | None = None) -> Path:
     """Keep the recording of a run that did not end well beside the good one, for reading."""
     partial = path.with_name(PARTIAL)
-    _write(partial, dump(cassette), scan)
+    write_files({partial: dump(cassette)}, scan)
     return partial
+
+
+_WAIT = "let the agent wait for all its threads and tasks before it returns"
+
+
+def _all_answered(path: Path, unanswered: Sequence[str], cure: str = _WAIT) -> None:
+    if unanswered:
+        raise CassetteError(
+            f"not written: no answer came for {', '.join(unanswered)}",
+            path=path.as_posix(),
+            cure=cure,
+        )
+
+
+def save_recording(folder: Path, tools: ToolsCassette, model: ModelCassette | None, scan: Scan | None = None) -> bool:
+    """Write both layers of a recording, or neither; True if bytes were written.
+
+    A layer that says the same as its file leaves the file alone; where both do, nothing but pins is written. Without a model
+    layer an old model.yaml is removed. Other files of the folder are left alone. Raises like `save`.
+    """
+    _all_answered(folder / TOOLS, tools.unanswered)
+    if model is not None:
+        _all_answered(folder / MODEL, model.unanswered, f"see that the server is up, and {_WAIT}")
+    texts = _changed(folder, tools, model)
+    gone = [folder / MODEL] if model is None and (folder / MODEL).exists() else []
+    if texts or gone:
+        _scan_bodies(folder / MODEL, model if folder / MODEL in texts else None, scan)
+        write_files(texts, scan, gone)
+    for left in (PARTIAL, MODEL_PARTIAL):
+        remove(folder / left)
+    return bool(texts or gone)
+
+
+def _changed(folder: Path, tools: ToolsCassette, model: ModelCassette | None) -> dict[Path, str]:
+    """The texts of the files that have to be written, the model layer's first: the header of the tools layer speaks of it."""
+    from .model import file
+
+    old, old_model = _read_old_pair(folder)
+    same_model = old is not None and (
+        model is None if old_model is None else model is not None and file.equal_answers(old_model, model)
+    )
+    keep = tools
+    if old is not None and same_model:
+        keep = replace(_settled(old, tools), endpoint=old.endpoint)  # a fact of the run, too: a local server's port
+    texts = {} if model is None or same_model else {folder / MODEL: file.dump(model)}
+    if old is None or keep.as_json() != old.as_json():
+        texts[folder / TOOLS] = dump(keep)
+    return texts
+
+
+def _read_old_pair(folder: Path) -> tuple[ToolsCassette | None, ModelCassette | None]:
+    """The recording that is there; none where one of its files is missing or damaged."""
+    from .model import file
+
+    old = _read_old(folder / TOOLS)
+    if old is None or "model" not in old.layers:
+        return old, None
+    try:
+        return old, file.read(folder / MODEL)
+    except CassetteError:
+        return None, None
+
+
+def _scan_bodies(path: Path, model: ModelCassette | None, scan: Scan | None) -> None:
+    """The bodies as they went over the wire: base64 and escapes would hide a secret from the scan of the file."""
+    for exchange in model.exchanges if model is not None and scan is not None else ():
+        for body in (exchange.request.body, exchange.response.body):
+            if scan is not None and (kinds := scan(body)):
+                raise SecretFound(path.as_posix(), kinds)
+
+
+def save_partial_recording(folder: Path, tools: ToolsCassette, model: ModelCassette | None, scan: Scan | None = None) -> Path:
+    """Keep both layers of a run that did not end well beside the good ones, for reading."""
+    from .model import file
+
+    texts = {folder / PARTIAL: dump(tools)}
+    if model is not None:
+        texts[folder / MODEL_PARTIAL] = file.dump(model)
+    _scan_bodies(folder / MODEL_PARTIAL, model, scan)
+    write_files(texts, scan, [folder / MODEL_PARTIAL] if model is None else [])
+    return folder / PARTIAL
 
 
 def _read_old(path: Path) -> ToolsCassette | None:
@@ -93,68 +166,14 @@ def _settled(old: ToolsCassette, new: ToolsCassette) -> ToolsCassette:
 
 def equal_answers(old: ToolsCassette, new: ToolsCassette) -> bool:
     """Whether both recorded the same; the order among overlapping calls and the overlaps themselves do not count."""
-    if len(old.calls) != len(new.calls) or _state(old) != _state(new) or old.case != new.case:
+    if _state(old) != _state(new) or old.case != new.case:
         return False
-    # Cuts are the places that no call of either run was in flight across: what lies between two cuts has no order.
-    ours, theirs = [call.identity for call in old.calls], [call.identity for call in new.calls]
-    start = 0
-    for cut in sorted(_cuts(old.calls) & _cuts(new.calls)):
-        if sorted(ours[start:cut]) != sorted(theirs[start:cut]):
-            return False
-        start = cut
-    return True
+    return same_but_for_order(_marked(old.calls), _marked(new.calls))
 
 
-def _cuts(calls: Sequence[Recording]) -> set[int]:
-    crossed = {place for i, call in enumerate(calls) for place in range(i - call.overlap + 1, i + 1)}
-    return set(range(1, len(calls) + 1)) - crossed
+def _marked(calls: Sequence[Recording]) -> list[tuple[str, int]]:
+    return [(call.identity, call.overlap) for call in calls]
 
 
 def _state(cassette: ToolsCassette) -> str:
     return canonical([cassette.has_state, cassette.state_before, cassette.state_after])
-
-
-def _write(path: Path, text: str, scan: Scan | None) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _forget_old(path)
-        with temporary.open("wb") as file:
-            file.write(text.encode())
-            file.flush()
-            os.fsync(file.fileno())
-        if scan is not None and (kinds := scan(temporary.read_bytes())):
-            raise SecretFound(path.as_posix(), kinds)
-        os.replace(temporary, path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise CassetteError(
-            f"cannot be written: {error.strerror or error}",
-            path=path.as_posix(),
-            cure="make the folder writable, or record into another one (--agent-cassettes DIR, ini agentops_cassettes)",
-        ) from error
-    finally:
-        _remove(temporary)
-
-
-def _remove(path: Path) -> None:
-    with contextlib.suppress(OSError):
-        path.unlink()
-
-
-def _forget_old(path: Path) -> None:
-    """Remove temporary files of runs that were killed long ago; a fresh one may belong to a run beside us."""
-    for left in path.parent.glob(f".{path.name}.*.tmp"):
-        with contextlib.suppress(OSError):
-            if time.time() - left.stat().st_mtime > _FORGOTTEN_S:
-                left.unlink()
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the rename itself durable, where the system can."""
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

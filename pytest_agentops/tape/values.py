@@ -90,6 +90,14 @@ class TrialValues:
         """`value` with every ``<<uuid:n>>`` as this trial's uuid; one that this trial does not have stays."""
         return _mapped(value, self._unfolded)
 
+    def fold_text(self, text: str) -> str:
+        """`fold` for one text."""
+        return self._folded(text) if self._uuids else text
+
+    def unfold_text(self, text: str) -> str:
+        """`unfold` for one text."""
+        return self._unfolded(text)
+
     def _folded(self, text: str) -> str:
         return _UUID.sub(self._fold_one, text) if len(text) >= 32 else text
 

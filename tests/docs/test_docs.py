@@ -32,7 +32,7 @@ import pytest
 from pytest_agentops.errors import CaseFileError
 from pytest_agentops.loading.suite import load_suite
 from pytest_agentops.loading.unsupported import UNSUPPORTED
-from pytest_agentops.runner.modes import MODES, RECORD_WORDS, plan
+from pytest_agentops.runner.modes import ADDED_TO, LIVE, MODES, RECORD_WORDS, RECORDED, REPLAYED, plan
 from pytest_agentops.schema import case as case_types
 from pytest_agentops.schema.document import read
 from pytest_agentops.schema.operators import OPERATORS
@@ -115,6 +115,8 @@ class Walk:
             self.changed = True
         elif block.name.startswith("cassettes/") and path.exists():
             shown = comparable(block.text, block.place)
+            lines = block.text.rstrip().split("\n")
+            assert (lines[1], lines[-1]) == ("---", "..."), f"{block.place}: written files have both"
             assert shown == comparable(path.read_text(encoding="utf-8"), block.name), f"{block.place} is not what was recorded"
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -293,10 +295,16 @@ def test_the_table_of_modes_and_words_is_true() -> None:
     assert set(told) == {(m, w, r) for m in MODES for w in RECORD_WORDS for r in (True, False)}
     for (mode, word, recorded), says in told.items():
         found = plan(mode, word, recorded=recorded)  # type: ignore[arg-type]
+        words = {
+            REPLAYED: "recording",
+            ADDED_TO: "recording and what it lacks live",
+            LIVE: "live",
+            RECORDED: "live, written",
+        }
         if found.replay and not recorded:
             wanted = "error: no recording"
-        elif found.replay:
-            wanted = "recording; live what it lacks, and add it" if found.live else "recording"
+        elif found.tools == found.model:
+            wanted = words[found.tools]
         else:
-            wanted = "live, write" if found.write else "live"
+            wanted = f"tools {words[found.tools]}; model {words[found.model]}"
         assert says == wanted, (mode, word, recorded)

@@ -89,9 +89,8 @@ def test_two_suites_of_one_name(project: Project) -> None:
         ("./imports.py:echo", "./imports.py:echo: importing it failed: No module named 'nothing_there' (imports.py:1)"),
         ("./syntax.py:echo", "./syntax.py:echo: importing it failed: SyntaxError: *(syntax.py:2)"),
         ("./deep.py:echo", "./deep.py:echo: importing it failed: JSONDecodeError: *(deep.py:2)"),
-        ("openai", "agent 'openai': not supported by this version (the built-in openai agent comes with the model layer)"),
-        ("{openia: {}}", "no agent is registered as 'openia'"),
-        ("{openai: {}}", "no agent is registered as 'openai' (the built-in openai agent comes with the model layer)"),
+        ("{openia: {}}", "no agent is registered as 'openia'; did you mean 'openai'"),
+        ("{openai: {temprature: 0}}", "agent openai: unknown option 'temprature'; did you mean 'temperature'?"),
         ("{transcript: {speed: 2}}", "the agent 'transcript' takes no options, found speed"),
     ],
 )
@@ -104,7 +103,41 @@ def test_an_agent_that_cannot_be_had(project: Project, ref: str, said: str) -> N
     project.write(f"{folder}/syntax.py", "x = 1\ndef echo(:\n")
     project.write(f"{folder}/deep.py", "import json\njson.loads('{')\n")
     project.write(f"{folder}/my-agent.py", "")
-    failing(project, f"cases/demo/demo.yaml:4:1: {said}")
+    failing(project, f"cases/demo/demo.yaml:2:1: {said}")
+
+
+def test_code_that_cannot_be_had_is_shown_where_it_is_named(project: Project) -> None:
+    project.suite(
+        """
+- {id: one, task: hello}
+- id: two
+  task: hello
+  agent: ./agent.py:nobody
+  expect:
+    python: ./checks.py:gone
+- {id: three, task: hello, tools: ./tools.py:nothing}
+- id: four
+  task: hello
+  matrix:
+    agent: [./agent.py:echo, ./agent.py:adder, ./agent.py:missing]
+""",
+        head="version: 1\ndefaults:\n  agent: ./agent.py:echo\ntools:\n  - ./tools.py:add\n  - ./tools.py:ad\n",
+    )
+    project.write("cases/demo/checks.py", "")
+    failing(
+        project,
+        "cases/demo/demo.yaml:6:5: ./tools.py:ad: there is no 'ad' in *",
+        "cases/demo/demo.yaml:11:3: ./agent.py:nobody: there is no 'nobody' in *",
+        "cases/demo/demo.yaml:14:28: ./tools.py:nothing: there is no 'nothing' in *",
+        "cases/demo/demo.yaml:18:48: ./agent.py:missing: there is no 'missing' in *",
+    )
+    project.suite("- {id: one, task: hello}\n- id: two\n  task: hello\n  expect: {python: ['./checks.py:gone']}\n")
+    failing(project, "cases/demo/demo.yaml:7:12: ./checks.py:gone: there is no 'gone' in *")
+
+
+def test_a_case_without_an_agent_is_shown_at_its_place(project: Project) -> None:
+    project.suite("- {id: one, task: hello}\n- {id: two, task: hello, agent: null}", head="version: 1\n")
+    failing(project, "cases/demo/demo.yaml:3:1: no agent: say `agent:` for the suite or the case; *")
 
 
 def test_no_agent(project: Project) -> None:
@@ -117,7 +150,7 @@ def test_every_mistake_once(project: Project) -> None:
         "- {id: a, task: x}\n- {id: b, task: x}\n- {id: c, task: x, agent: './gone.py:x'}",
         head="version: 1\nagent: ./agent.py:no\n",
     )
-    result = failing(project, "demo.yaml:4:1: ./agent.py:no: there is no 'no'*", "demo.yaml:6:1: ./gone.py:x: there is no file*")
+    result = failing(project, "demo.yaml:2:1: ./agent.py:no: there is no 'no'*", "demo.yaml:6:20: ./gone.py:x: there is no file*")
     assert str(result.stdout).count("there is no 'no'") == 1
 
 
@@ -139,9 +172,9 @@ async def later(task, tools):
 
 def test_checks_and_tools_that_are_none(project: Project) -> None:
     project.suite("- {id: one, task: hello, expect: {python: './agent.py:NUMBER'}}", agent="NUMBER = 5\ndef echo(t, b): pass\n")
-    failing(project, "demo.yaml:4:1: python: ./agent.py:NUMBER is a int, no function")
+    failing(project, "demo.yaml:4:35: python: ./agent.py:NUMBER is a int, no function")
     project.suite("- {id: one, task: hello, tools: {some: {}}}")
-    failing(project, "demo.yaml:4:*tools: no registered tools take options in this version")
+    failing(project, "demo.yaml:4:26: tools: no registered tools take options in this version")
 
 
 def test_a_suite_without_tools_and_one_of_yaml_tools(project: Project) -> None:

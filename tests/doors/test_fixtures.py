@@ -161,7 +161,7 @@ def test_hooks_of_a_conftest_add_an_agent_a_check_and_a_report(project: Project)
     result.stdout.fnmatch_lines(["*check length failed*", "*too long*"])
     assert (project.path / "count.txt").read_text() == "2"
     project.suite("- {id: one, task: hello, agent: {shouter: {quiet: true}}}")
-    project.evals().stdout.fnmatch_lines(["*demo.yaml:4:1: agent shouter: it cannot be made of these options: *quiet*"])
+    project.evals().stdout.fnmatch_lines(["*demo.yaml:4:26: agent shouter: it cannot be made of these options: *quiet*"])
 
 
 def test_hooks_of_a_conftest_beside_the_suite(project: Project) -> None:

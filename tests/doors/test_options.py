@@ -18,10 +18,8 @@ USAGE = pytest.ExitCode.USAGE_ERROR
 @pytest.mark.parametrize(
     ("option", "said"),
     [
-        ("--agent-mode=relpay", "--agent-mode=relpay: expected one of replay, live; did you mean 'replay'*"),
-        ("--agent-mode=hybrid", "--agent-mode=hybrid: expected one of replay, live (comes with the model layer)*"),
-        ("--agent-record=onec", "--agent-record=onec: expected one of none, once, new_episodes, all; did you mean 'once'*"),
-        ("--agent-record=stale", "--agent-record=stale: expected one of * (comes with the model layer)*"),
+        ("--agent-mode=relpay", "--agent-mode=relpay: expected one of replay, hybrid, tools-live, live; did you mean 'replay'*"),
+        ("--agent-record=onec", "--agent-record=onec: expected one of none, once, new_episodes, all, stale; did you *"),
         ("--agent-trials=0", "--agent-trials=0: expected a whole number from 1"),
         ("--agent-trials=²", "--agent-trials=²: expected a whole number from 1"),
         ("--agent-report=json", "--agent-report=json: expected NAME:PATH, such as json:out/results.json"),
@@ -39,7 +37,7 @@ def test_wrong_options(project: Project, option: str, said: str) -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("agentops_mode = relpay", "*relpay: expected one of replay, live*"),
+        ("agentops_mode = relpay", "*relpay: expected one of replay, hybrid, tools-live, live*"),
         ("agentops_record = onec", "*onec: expected one of*"),
         ("agentops_trials = many", "*many: expected a whole number*"),
         ("agentops_report = json", "*expected NAME:PATH*"),
@@ -57,6 +55,31 @@ def test_wrong_options_are_told_without_the_flag_too(project: Project) -> None:
     project.write("test_plain.py", "def test_plain(): pass")
     assert project.run("--agent-record=onec").ret == USAGE
     project.run("--agent-record=once").assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("workers", [True, False], ids=["xdist", "one process"])
+@pytest.mark.parametrize("option", ["--agent-record=once", "--agent-mode=live", "--agent-report=json:x.json", "--agent-trials=2"])
+def test_options_that_do_nothing_without_the_flag_say_so(project: Project, option: str, workers: bool) -> None:
+    project.suite(ONE)
+    project.write("test_plain.py", "def test_plain(): pass")
+    result = project.apart(option, "-p", "xdist.plugin", "-n", "1") if workers else project.run(option)
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines([f"WARNING: {option} does nothing here: no case was collected, add --agent-evals"])
+
+
+@pytest.mark.parametrize("workers", [True, False], ids=["xdist", "one process"])
+def test_options_that_a_test_uses_are_fine_without_the_flag(project: Project, workers: bool) -> None:
+    project.write("test_eval.py", "def test_one(agent_eval):\n    agent_eval('hello', agent=lambda task, tools: task.text)\n")
+    option = "--agent-record=once"
+    result = project.apart(option, "-p", "xdist.plugin", "-n", "1") if workers else project.run(option)
+    result.assert_outcomes(passed=1)
+    result.stdout.no_fnmatch_line("*does nothing*")
+
+
+def test_options_of_an_ini_are_no_surprise(project: Project) -> None:
+    project.write("pytest.ini", "[pytest]\naddopts = --agent-cassettes=tapes\nagentops_record = once\n")
+    project.write("test_plain.py", "def test_plain(): pass")
+    project.run().stdout.no_fnmatch_line("*nothing here*")
 
 
 @pytest.mark.parametrize("option", ["--agent-mode=live", "--agent-record=once", "--agent-record=all"])
@@ -105,7 +128,7 @@ def test_a_missing_recording_names_the_cure(project: Project) -> None:
     project.suite(ONE)
     result = project.evals()
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*pytest --agent-evals --agent-record=once -k one*"])
+    result.stdout.fnmatch_lines(["*cure: pytest --agent-evals --agent-record=once cases/demo/demo.yaml::one"])
     assert project.results["verdict"] == "fail"
 
 
@@ -117,7 +140,7 @@ def test_live_runs_are_called_live(project: Project) -> None:
     assert project.results["mode"] == "live"
     assert not (project.path / "cassettes").exists()
     project.suite("- {id: one, task: hello, expect: {output: {equals: bye}}}")
-    project.evals("--agent-mode=live").stdout.fnmatch_lines(["*pytest --agent-evals --agent-mode=live '*"])
+    project.evals("--agent-mode=live").stdout.fnmatch_lines(["*pytest --agent-evals --agent-mode=live cases/demo/demo.yaml::one"])
 
 
 def test_a_case_that_expects_nothing_is_named(project: Project) -> None:
@@ -175,15 +198,46 @@ def test_a_plain_run_imports_next_to_nothing(project: Project) -> None:
     assert not modules & HEAVY
 
 
+CRASH = ("-p", "xdist.plugin", "-n", "1", "--max-worker-restart=0")
+DIES = "import os\ndef echo(t, b): pass\ndef dies(t, b):\n    os._exit(1)\n"
+
+
 def test_a_worker_that_dies_takes_the_build_with_it(project: Project) -> None:
     project.suite(
-        "- {id: one, task: hello}\n- {id: two, task: hello, agent: './agent.py:dies'}",
-        agent="import os\ndef echo(t, b): pass\ndef dies(t, b):\n    os._exit(1)\n",
+        "- {id: one, task: hello}\n- {id: two, task: hello, agent: './agent.py:dies', matrix: {model: [small]}, tags: [x]}",
+        agent=DIES,
     )
-    result = project.apart("--agent-evals", "--agent-mode=live", "-p", "xdist.plugin", "-n", "1", "--max-worker-restart=0")
+    result = project.apart("--agent-evals", "--agent-mode=live", *CRASH)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
+    results = project.results
+    assert results["verdict"] == "fail"
+    assert results["selection"] == "partial"
+    assert project.statuses == {"one": "passed", "two~small": "error"}
+    lost = results["cases"][1]
+    assert (lost["file"], lost["line"], lost["tags"]) == ("cases/demo/demo.yaml", 5, ["x"])
+    (run,) = lost["trials"]
+    assert (run["success"], run["outcome"], run["mode"], run["cost_usd"]) == (False, "error", "live", None)
+    assert "the worker process died while it ran this case: worker 'gw0' crashed" in run["problems"][0]["text"]
+    assert (results["metrics"]["runs"], results["metrics"]["successes"]) == (2, 1)
+    assert results["metrics"]["cost_usd"] is None
+    result.stdout.fnmatch_lines(["error: 1 case(s) went wrong around *: demo/two~small"])
+
+
+def test_a_worker_that_dies_at_the_tear_down_keeps_the_run(project: Project) -> None:
+    project.suite("- {id: one, task: hello, fixtures: [deadly]}")
+    project.record()
+    project.write("conftest.py", "import os, pytest\n@pytest.fixture\ndef deadly():\n    yield\n    os._exit(1)\n")
+    project.apart("--agent-evals", "--agent-mode=live", *CRASH)
+    assert project.statuses == {"one": "error"}
+    assert [run["outcome"] for run in project.results["cases"][0]["trials"]] == ["completed"]
+
+
+def test_a_worker_that_dies_in_an_ordinary_test_fails_the_build(project: Project) -> None:
+    project.suite("- {id: one, task: hello}")
+    project.write("test_plain.py", "import os\ndef test_plain(agent_eval):\n    os._exit(1)\n")
+    project.apart("--agent-evals", "--agent-mode=live", *CRASH, "cases", "test_plain.py")
+    assert project.statuses == {"one": "passed"}
     assert project.results["verdict"] == "fail"
-    assert project.results["selection"] == "partial"
 
 
 @pytest.mark.parametrize(
@@ -206,6 +260,7 @@ def test_what_a_glob_ignores(glob: str, path: str, ignored: bool) -> None:
         rootdir=root,
         mode="replay",
         record="none",
+        model=None,
         cassettes=root / "cassettes",
         case_folders=(root / "cases",),
         ignore=(glob,),

@@ -175,6 +175,58 @@ def test_other_yaml_in_a_case_folder_is_an_error_unless_it_is_ignored(two: Proje
         two.evals().assert_outcomes(passed=2)
 
 
+HIDDEN = HEAD.replace("./agent.py", "../demo/agent.py") + "cases:\n- {id: three, task: hello}\n"
+
+
+@pytest.mark.parametrize("workers", [True, False], ids=["xdist", "one process"])
+@pytest.mark.parametrize("folder", ["build", ".drafts", "venv", "a/dist/deep"])
+def test_case_files_that_pytest_does_not_look_at_fail_the_build(two: Project, folder: str, workers: bool) -> None:
+    two.write(f"cases/{folder}/hidden.yaml", HIDDEN)
+    two.write(f"cases/{folder}/values.yaml", "no: suite\n")
+    result = two.apart("--agent-evals", *XDIST) if workers else two.evals()
+    result.assert_outcomes(passed=2)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert two.results["verdict"] == "fail"
+    assert two.results["selection"] == "partial"
+    said = [line for line in result.outlines if line.startswith("ERROR: ")]
+    assert said == [
+        f"ERROR: cases/{folder}/hidden.yaml is not collected: pytest looks into no folder of such a name (ini norecursedirs); "
+        "rename the folder, set norecursedirs, or name the file in ini agentops_ignore"
+    ]
+
+
+def test_hidden_folders_without_case_files_are_no_matter(two: Project) -> None:
+    two.write("cases/.cache/values.yaml", "steps: [cases]\n")
+    two.write("build/hidden.yaml", HIDDEN)
+    result = two.evals("cases", ".")
+    assert result.ret == pytest.ExitCode.OK
+    assert two.results["selection"] == "all"
+
+
+@pytest.mark.parametrize("ini", ["norecursedirs = none", "agentops_ignore = cases/build/**"])
+def test_the_cures_of_a_hidden_folder(two: Project, ini: str) -> None:
+    two.write("cases/build/hidden.yaml", HIDDEN)
+    two.write("pytest.ini", f"[pytest]\n{ini}\n")
+    result = two.record()
+    assert result.ret == pytest.ExitCode.OK
+    result.assert_outcomes(passed=3 if ini.startswith("norec") else 2)
+
+
+def test_a_hidden_folder_that_is_named_is_collected(two: Project) -> None:
+    two.write("cases/build/hidden.yaml", HIDDEN)
+    for arg in ("cases/build", "cases/build/hidden.yaml"):
+        result = two.record(arg)
+        result.assert_outcomes(passed=1)
+        assert result.ret == pytest.ExitCode.OK
+
+
+def test_nothing_but_hidden_case_files_is_never_green(project: Project) -> None:
+    project.write("cases/build/hidden.yaml", HIDDEN)
+    result = project.evals()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stdout.fnmatch_lines(["ERROR: cases/build/hidden.yaml is not collected*"])
+
+
 def test_from_a_folder_below_the_root(two: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(two.path / "cases")
     two.evals("demo/demo.yaml").assert_outcomes(passed=2)

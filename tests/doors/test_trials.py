@@ -137,9 +137,12 @@ def test_an_error_around_the_second_trial_ends_the_case(project: Project, phase:
 def test_a_teardown_error_after_a_pass(project: Project) -> None:
     project.write("conftest.py", "import pytest\n@pytest.fixture\ndef db():\n    yield\n    raise OSError('gone')\n")
     project.suite("- {id: one, task: hello, fixtures: [db]}")
-    project.record().assert_outcomes(passed=1, errors=1)
+    result = project.record()
+    result.assert_outcomes(passed=1, errors=1)
     assert project.statuses == {"one": "error"}
     assert project.results["metrics"]["runs"] == 1
+    assert project.results["cases"][0]["trials"][0]["success"], "the agent did its part"
+    result.stdout.re_match_lines([r"suite +success +errors ", r"demo +100 % \(1/1\) +1 ", r"error: 1 case\(s\) .*: demo/one"])
 
 
 @pytest.mark.parametrize("trials", [1, 2])
@@ -252,11 +255,23 @@ def test_junit_says_what_a_case_is(project: Project) -> None:
     assert found["bad"]["agentops.failed_checks"] == "output"
 
 
-def test_leaving_the_session_in_an_agent(project: Project) -> None:
+def test_an_agent_cannot_end_the_session(project: Project) -> None:
     project.suite(
         "- {id: one, task: hello, trials: 2}\n- {id: two, task: hello}",
         agent="import pytest\ndef echo(task, tools):\n    pytest.exit('enough')\n",
     )
     result = project.record()
+    result.assert_outcomes(failed=2)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["*the agent raised Exit: enough*"])
+    assert [len(case["trials"]) for case in project.results["cases"]] == [2, 1]
+
+
+def test_leaving_the_debugger_in_an_agent_ends_the_session(project: Project) -> None:
+    project.suite(
+        "- {id: one, task: hello, trials: 2}\n- {id: two, task: hello}",
+        agent="import pytest\ndef echo(task, tools):\n    pytest.exit('Quitting debugger')\n",
+    )
+    result = project.record()
     assert result.ret == pytest.ExitCode.INTERRUPTED
-    result.stdout.fnmatch_lines(["*enough*"])
+    result.stdout.fnmatch_lines(["*Quitting debugger*"])

@@ -64,6 +64,10 @@ class Place:
         indented = "".join(f"    {line}\n" for line in more.splitlines())
         (self.case / "s.yaml").write_text(SUITE.replace("cases:\n", f"{head}cases:\n") + indented)
 
+    def write(self, name: str, text: str) -> None:
+        """A file beside the suite."""
+        (self.case / name).write_text(text)
+
     def agent(self, body: str, imports: str = "", *, kind: str = "def") -> None:
         """The agent's body; each is a file of its own, since a file is imported once a process."""
         self._number += 1
@@ -86,6 +90,11 @@ class Place:
         """The tools' bodies that ran."""
         file = self.case / "tripped.txt"
         return file.read_text().split("\n")[:-1] if file.exists() else []
+
+    @property
+    def written(self) -> str:
+        """All that the runs left in ``.agentops``."""
+        return "".join(path.read_text() for path in (self.pytester.path / ".agentops").rglob("*") if path.is_file())
 
     @property
     def results(self) -> dict[str, Any]:

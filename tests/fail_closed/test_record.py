@@ -95,7 +95,7 @@ def test_a_read_only_folder(place, monkeypatch) -> None:
 
     place.agent("return tools.call('orders.get', order_id='W-2')")
     with monkeypatch.context() as patched:
-        patched.setattr("pytest_agentops.tape.store.os.replace", refuse)
+        patched.setattr("pytest_agentops.tape.staging.os.replace", refuse)
         result = place.record()
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*tools.yaml: cannot be written: Permission denied*", "*make the folder writable*"])

@@ -56,6 +56,46 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] = [
         {"expect": {"state": {"$.a": None}}},
         {"expect": {"state": {"$.b": 1, "$.a": None}}},
     ),
+    (
+        "a wanted null replaces what was wanted before",
+        {"expect": {"state": {"$.a": 1, "b": {"c": 2}}}},
+        {"expect": {"state": {"$.a": None, "b": {"c": None}}}},
+        {"expect": {"state": {"$.a": None, "b": {"c": None}}}},
+    ),
+    (
+        "a null reply is wanted",
+        {"expect": {"output": {"contains": "a"}}},
+        {"expect": {"output": {"equals": None}}},
+        {"expect": {"output": {"contains": "a", "equals": None}}},
+    ),
+    (
+        "a null reply is wanted where nothing was",
+        {},
+        {"expect": {"steps": None, "output": {"equals": None, "contains": None}}},
+        {"expect": {"output": {"equals": None}}},
+    ),
+    (
+        "a null reply replaces another",
+        {"expect": {"output": {"equals": "x"}}},
+        {"expect": {"output": {"equals": None}}},
+        {"expect": {"output": {"equals": None}}},
+    ),
+    (
+        "a null operand stays",
+        {"expect": {"output": {"equals": {"$eq": 1}}, "state": {"$.a": {"$eq": 1}}, "tone": 1}},
+        {"expect": {"output": {"equals": {"$eq": None}}, "state": {"$.a": {"$ne": None}}, "tone": {"$eq": None}}},
+        {"expect": {"output": {"equals": {"$eq": None}}, "state": {"$.a": {"$ne": None}}, "tone": {"$eq": None}}},
+    ),
+    (
+        "null arguments stay",
+        {"expect": {"calls": {"include": ["a"]}}},
+        {"expect": {"calls": {"include": [{"a": {"b": None}}], "never": [{"c": None}]}}},
+        {"expect": {"calls": {"include": [{"a": {"b": None}}], "never": [{"c": None}]}}},
+    ),
+    ("null in a setup stays", {}, {"setup": {"a": None, "b": {"c": None}}}, {"setup": {"a": None, "b": {"c": None}}}),
+    ("null in a context is a value", {"context": {"a": 1}}, {"context": {"b": None}}, {"context": {"a": 1, "b": None}}),
+    ("null in a context removes a default", {"context": {"a": 1}}, {"context": {"a": None}}, {"context": {}}),
+    ("null for the options of an agent", {}, {"agent": {"x": None}}, {"agent": {"x": None}}),
     ("options of one agent merge", {"agent": {"x": {"a": 1}}}, {"agent": {"x": {"b": 2}}}, {"agent": {"x": {"a": 1, "b": 2}}}),
     ("another agent replaces", {"agent": {"x": {"a": 1}}}, {"agent": {"y": {"b": 2}}}, {"agent": {"y": {"b": 2}}}),
     ("tags in data are data", {"context": {"tags": ["a"]}}, {"context": {"tags": ["b"]}}, {"context": {"tags": ["b"]}}),
@@ -119,3 +159,29 @@ def test_points_set_what_is_deep_and_leave_the_case_as_it_is() -> None:
         "context": {"a": {"b": 1}},
     }
     assert case == {"budget": {"steps": 1, "seconds": 2}, "model": "m"}
+
+
+def test_a_point_merges_as_a_case_does() -> None:
+    case = {"expect": {"output": {"contains": "a"}, "steps": {"max": 3}}, "context": {"tier": "pro"}, "setup": {"a": {"b": 1}}}
+    points_ = {
+        "expect": {"steps": {"min": 1}, "output": None},
+        "expect.cost": {"usd": {"max": 1}},
+        "context": {"region": None},
+        "setup.a": {"c": None},
+    }
+    assert with_point(case, points_) == {
+        "expect": {"steps": {"min": 1, "max": 3}, "cost": {"usd": {"max": 1}}},
+        "context": {"tier": "pro", "region": None},
+        "setup": {"a": {"c": None}},
+    }
+    assert with_point(case, {"setup": {"x": 1}})["setup"] == {"x": 1}, "a setup replaces whole"
+
+
+def test_a_null_of_a_point_is_a_value_where_values_stand() -> None:
+    case = {"expect": {"output": {"equals": "x"}, "state": {"a": 1}}, "setup": {"a": 1}, "context": {"a": 1}}
+    point = {"expect.output.equals": None, "expect.state.a": None, "setup.a": None, "context.a": None, "context.b": None}
+    assert with_point(case, point) == {
+        "expect": {"output": {"equals": None}, "state": {"a": None}},
+        "setup": {"a": None},
+        "context": {"b": None},
+    }

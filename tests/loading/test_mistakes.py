@@ -156,6 +156,12 @@ def test_what_is_not_built_yet_hides_in_no_alternative_and_no_matrix(tmp_path: P
         "6:33: expect.any[1].policy: not supported by this version"
     ]
     assert in_case(tmp_path, "matrix: {budget.usd: [1]}") == ["6:14: matrix.budget.usd: not supported by this version"]
+    assert in_case(tmp_path, "matrix: {budget: [{id: a, value: {usd: 1, steps: 2}}]}") == [
+        "6:39: matrix.budget[0].value.usd: not supported by this version"
+    ]
+    assert in_case(tmp_path, "matrix: {expect: [{id: a, value: {policy: {}}}]}") == [
+        "6:39: matrix.expect[0].value.policy: not supported by this version"
+    ]
 
 
 def test_a_null_for_what_is_not_built_yet_is_no_use_of_it(tmp_path: Path) -> None:

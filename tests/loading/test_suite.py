@@ -130,7 +130,8 @@ def test_each_expect_key_has_its_line_in_the_case_or_in_the_defaults(suite: Load
     text = FULL.splitlines()
     for key, line in lines.items():
         assert text[line - 1].strip().startswith(key.removeprefix("expect.") + ":")
-    assert suite.variants[1].case().lines == {"expect.outcome": 20, "expect.steps": 21}
+    assert suite.variants[1].case().lines == {"expect.outcome": 20, "expect.steps": 21, "turns[1].expect.said": 43}
+    assert text[42].strip().startswith('- {user: "and now", expect: {said:')
 
 
 def test_a_point_of_the_matrix_wins_over_case_and_defaults(suite: LoadedSuite) -> None:

@@ -93,13 +93,69 @@ def test_an_environment_s_secret_has_the_variable_s_name() -> None:
     ],
 )
 def test_which_variables_are_secrets(name: str, found: bool) -> None:
-    assert bool(from_environment({name: "12345678"})) is found
-    assert from_environment({name: "1234567"}) == {}
+    assert bool(from_environment({name: "hunter2x"})) is found
+    assert from_environment({name: "hunter2"}) == {}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "development",
+        "Disabled",
+        "localhost:8080",
+        "password",
+        "REPLACE_ME",
+        "us-east-1",
+        "gpt-4o-mini",
+        "12345678",
+        "2026-11-23",
+        "555-0100-99",
+        "xxxxxxxx",
+        "********",
+        "/run/secrets/db_password",
+        "./certs/server2.pem",
+        "~/.ssh/id_ed25519",
+        "C:\\keys\\my_key.pem",
+        "http://localhost:8080/v1/chat/completions",
+        "postgres://localhost:5432/shop",
+    ],
+)
+def test_what_ordinary_text_may_hold_is_no_secret_for_its_variable(value: str) -> None:
+    membrane = Membrane({"X_KEY": value, "DB_PASSWORD": value})
+    assert membrane.hide(f"it says {value} here") == f"it says {value} here"
+    assert membrane.scan(value.encode()) == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "hunter2x",
+        "p@ssword",
+        "Tr0ub4dor",
+        "QwErTyUiOp",
+        "4fe2-91ac-77b0",
+        "very-private-value",
+        "correcthorsebatterystaple",
+        "123456789012",
+        "pässwörter",
+        "postgres://shop:word@localhost/shop",
+        "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        "/Kx3abcDEF123456ghiJKL7",
+        "https://hooks.slack.com/services/T00000000/B00000000/aBcDeFgHiJ1234567890XyZw",
+    ],
+)
+def test_what_no_text_holds_by_chance_is_one(value: str) -> None:
+    assert Membrane({"X_KEY": value}).hide(f"it says {value} here") == "it says <<secret:X_KEY>> here"
+
+
+@given(st.text(alphabet="abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", min_size=16, max_size=60))
+def test_a_random_key_is_looked_for(value: str) -> None:
+    assert (from_environment({"X_KEY": value}) != {}) is (len(set(value)) >= 4)
 
 
 def test_the_longer_of_two_secrets_is_found_first() -> None:
-    membrane = Membrane({"A_KEY": "abcdefgh", "B_KEY": "abcdefgh-and-more"})
-    assert membrane.hide("abcdefgh-and-more abcdefgh") == "<<secret:B_KEY>> <<secret:A_KEY>>"
+    membrane = Membrane({"A_KEY": "hunter2x", "B_KEY": "hunter2x-and-more"})
+    assert membrane.hide("hunter2x-and-more hunter2x") == "<<secret:B_KEY>> <<secret:A_KEY>>"
 
 
 # ---- fields

@@ -103,6 +103,44 @@ def test_a_miss_is_shown_whole_and_before_the_checks() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("problem", "headline"),
+    [
+        (Problem(kind="miss", text="x", data={"reason": "changed-args", "tool": "a.b"}), "miss [changed-args] a.b"),
+        (Problem(kind="miss", text="x", data={"reason": "exhausted"}), "miss [exhausted]"),
+        (Problem(kind="cassette", text="cassettes/s/a/tools.yaml: there is no recording\n  cure: x"), "no recording"),
+        (Problem(kind="cassette", text="c/s/a/model.yaml: there is no model.yaml in the recording's folder"), "no recording"),
+        (Problem(kind="cassette", text="a.b: its contract changed since the recording (a -> b), and ..."), "contract changed"),
+        (Problem(kind="cassette", text="c/s/a/tools.yaml:3:1: unknown key 'cals'"), "a recording that cannot be used"),
+        (Problem(kind="network", text="x"), "a connect in replay"),
+    ],
+)
+def test_the_headline_says_what_is_wrong(problem: Problem, headline: str) -> None:
+    assert one(Run(problems=[problem])).splitlines()[0] == headline
+    several = [Run(problems=[problem]), Run(trial=2, problems=[problem])]
+    text = explain(CASE, several, Verdict(passed=False, trials=2, successes=0, wanted="2 of 2 trials"), rerun=RERUN)
+    assert text.splitlines()[0] == f"0 of 2 trials passed, wanted 2 of 2 trials: {headline}"
+
+
+def test_misses_that_differ_in_the_trial_alone_are_shown_once() -> None:
+    def missed(trial: int, amount: int = 93) -> Run:
+        folder = "small~m1" if trial == 1 else f"small~m1.t{trial}"
+        text = (
+            f"CassetteMiss [changed-args] refunds/small~m1, trial {trial}, call 2: payments.refund\n"
+            f"  called    payments.refund(amount={amount})\n"
+            f"  closest   payments.refund(amount=30)   cassettes/refunds/{folder}/tools.yaml:16 (not played)"
+        )
+        return Run(trial=trial, outcome="error", problems=[Problem(kind="miss", text=text)])
+
+    runs = [missed(1), missed(2), missed(3), missed(4, amount=94)]
+    text = explain(CASE, runs, Verdict(passed=False, trials=4, successes=0, wanted="4 of 4 trials"), rerun=RERUN)
+    assert text.count("CassetteMiss") == 2
+    assert [line.partition(":")[0] for line in text.splitlines() if line.startswith("trial")] == [
+        "trials 1, 2, 3 of 4",
+        "trial 4 of 4",
+    ]
+
+
 def test_trials_that_failed_alike_are_shown_once() -> None:
     runs = [RUN, replace(RUN, trial=2, events="e2"), replace(RUN, trial=3, success=True), replace(RUN, trial=4, checks=[])]
     verdict = Verdict(passed=False, trials=4, successes=1, wanted="4 of 4 trials")
@@ -111,6 +149,30 @@ def test_trials_that_failed_alike_are_shown_once() -> None:
     heads = [line for line in lines if line.startswith("trial")]
     facts = "replay: completed after 2 steps and 1 tool call, $0.012, 10+3 tokens"
     assert heads == [f"trials 1, 2 of 4: {facts}", f"trial 4 of 4: {facts}"]
+
+
+def test_a_recording_that_no_longer_fits_is_told_once_and_first() -> None:
+    text = "a.b: its contract changed since the recording (x -> y), and the recorded call at f:3 no longer fits: z\n  cure: c"
+    checks = [CheckResult(name="outcome", passed=False, wanted="completed", measured="blocked")]
+    run = Run(
+        outcome="blocked", checks=checks, problems=[Problem(kind="cassette", text=text)], stale=[text, "c.d: gone\n  cure: e"]
+    )
+    lines = one(run).splitlines()
+    assert lines[0] == "contract changed, outcome blocked"
+    assert lines[5:] == [
+        "  a.b: its contract changed since the recording (x -> y), and the recorded call at f:3 no longer fits: z",
+        "    cure: c",
+        "",
+        "  check outcome failed",
+        "    wanted    completed",
+        "    measured  blocked",
+        "",
+        "  changed since the recording:",
+        "    c.d: gone",
+        "      cure: e",
+        "",
+        f"run it again: {RERUN}",
+    ]
 
 
 def test_a_verdict_without_a_reason_in_the_runs() -> None:

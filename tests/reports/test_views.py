@@ -16,6 +16,7 @@ from pytest_agentops.schema.call import Call, ErrorInfo
 from pytest_agentops.schema.run import Problem, Run, Usage
 from pytest_agentops.schema.values import JsonObject, dumps
 from pytest_agentops.schema.verdict import CheckResult, Metrics
+from pytest_agentops.scoring.metrics import Tally
 
 RUNS = [
     Run(
@@ -54,11 +55,11 @@ def case(runs: list[Run], **more: Any) -> JsonObject:
     return {**head, "trials": [run.as_json() for run in runs], **more}
 
 
-def results(path: Path, *cases: JsonObject) -> Path:
+def results(path: Path, *cases: JsonObject, metrics: JsonObject | None = None) -> Path:
     with Results() as out:
         for one in cases:
             out.add(dumps(one))
-        out.write(path, mode="replay", verdict="fail", metrics={}, suites={}, selection="all")
+        out.write(path, mode="replay", verdict="fail", metrics=metrics or {}, suites={}, selection="all")
     return path
 
 
@@ -126,7 +127,6 @@ def test_junit_properties() -> None:
         "agentops.tokens_output": "2",
         "agentops.steps": "2",
         "agentops.tool_calls": "1",
-        "agentops.interventions": "0",
         "agentops.events": ".agentops/runs/s/a.jsonl",
     }
 
@@ -138,6 +138,12 @@ def test_junit_leaves_out_what_is_unknown() -> None:
     assert found["agentops.outcome"] == "completed,error"
     assert found["agentops.failed_checks"] == "outcome"
     assert found["agentops.labels"] == "racy"
+
+
+def test_junit_counts_what_a_stage_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Tally, "metrics", lambda self: Metrics(runs=self.runs, interventions=0, policy_blocks=self.tool_calls))
+    found = dict(properties(case(RUNS)))
+    assert (found["agentops.interventions"], found["agentops.policy_blocks"]) == ("0", "2")
 
 
 def test_a_skipped_case_has_properties_too() -> None:
@@ -159,9 +165,18 @@ def test_frame(tmp_path: Path) -> None:
     assert second["failed_checks"] == "outcome"
     assert second["missed"]
     assert second["policy_blocks"] == 1
+    assert frame["policy_blocks"].isna().tolist() == [True, False, True], "what no stage counts is unknown, not 0"
+    assert frame["interventions"].isna().all()
     assert second["output"] == "no"
     assert frame.iloc[0]["output"] == '{"a":1}'
     assert frame.iloc[0]["tags"] == "x y"
+
+
+def test_frame_of_a_session_that_counted(tmp_path: Path) -> None:
+    path = results(tmp_path / "r.json", case(RUNS), metrics={"policy_blocks": 1, "interventions": 0})
+    frame = load_results(path)
+    assert frame["policy_blocks"].tolist() == [0, 1]
+    assert frame["interventions"].tolist() == [0, 0]
 
 
 def test_frame_without_rows_keeps_its_types(tmp_path: Path) -> None:

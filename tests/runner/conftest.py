@@ -17,6 +17,8 @@ from pytest_agentops.schema.case import Case, ContractSpec
 from pytest_agentops.schema.run import Problem, Run
 from pytest_agentops.scoring.judge import judge
 from pytest_agentops.tape.cassette import ToolsCassette, read
+from pytest_agentops.tape.model.exchange import ModelCassette
+from pytest_agentops.tape.model.file import read as read_model
 
 
 def make_toolbox(tools: Any, case: Case) -> Toolbox:
@@ -71,6 +73,10 @@ class Lab:
     @property
     def cassette(self) -> ToolsCassette:
         return read(self.tape)
+
+    @property
+    def model_cassette(self) -> ModelCassette:
+        return read_model(self.folder / "model.yaml")
 
     def kinds(self, run: Run) -> list[str]:
         return [problem.kind for problem in run.problems]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import socket
 import threading
 from dataclasses import dataclass
 from decimal import Decimal
@@ -27,6 +29,91 @@ def test_a_canned_answer_needs_no_tool_but_says_so(lab) -> None:
         assert run.labels[-1] == "stub"
         assert run.calls[0].source == "stub"
     assert lab.cassette.calls == [], "what was not live is not recorded"
+
+
+BOB = {"crm.search": {**SEARCH, "answers": [{"args": {"q": "bob"}, "result": 1}]}}
+
+
+@pytest.mark.parametrize("mode", ["replay", "hybrid"])
+def test_canned_answers_alone_need_no_recording(mode, lab) -> None:
+    run = lab.run(lambda task, tools: tools.call("crm.search", q="bob"), contracts=BOB, mode=mode)
+    assert run.success
+    assert (run.output, run.labels, run.mode) == (1, ["stub"], mode)
+    assert not lab.folder.exists()
+
+
+def test_without_a_recording_nothing_but_the_answers_is_let_through(lab) -> None:
+    def agent(task, tools):
+        tools.attempt("crm.search", {"q": "ann"})
+        return task.random.random(), str(task.uuid4())
+
+    first, again = lab.run(agent, contracts=BOB), lab.run(agent, contracts=BOB)
+    assert first.output == again.output, "chance and identifiers are the same every time"
+    assert lab.kinds(first) == ["miss"]
+    assert first.miss["reason"] == "no-answer"
+    text = first.problems[0].text + (first.stop or "")
+    assert "no canned answer fits" in text
+    assert "record" not in text
+    left = lab.run(lambda task, tools: tools.call("crm.search", q="ann"), contracts=BOB)
+    assert left.stop == "no canned answer fits crm.search"
+
+    def connects(task, tools):
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", 9), 1)
+
+    assert lab.kinds(lab.run(connects, contracts=BOB)) == ["network"]
+
+
+@tool("orders.get", effect="read")
+def get() -> str:
+    raise AssertionError("a tool was called for real in replay")
+
+
+@pytest.mark.parametrize(
+    ("tools", "contracts"),
+    [
+        ([get], BOB),
+        ([get], {"orders.get": {"answers": [{"result": "x"}]}}),
+        ([], {**BOB, "crm.other": {"effect": "read"}}),
+        ([], {}),
+    ],
+)
+def test_with_any_other_tool_a_missing_recording_is_an_error(tools, contracts, lab) -> None:
+    run = lab.run(lambda task, tools: "done", tools, contracts=contracts)
+    assert lab.kinds(run) == ["cassette"]
+    assert "there is no recording" in run.stop
+    assert not run.success
+
+
+def test_a_recording_that_is_not_whole_is_no_absent_one(lab) -> None:
+    lab.record(lambda task, tools: "done", contracts=BOB)
+    lab.tape.rename(lab.folder / "model.yaml")
+    run = lab.run(lambda task, tools: "done", contracts=BOB)
+    assert lab.kinds(run) == ["cassette"]
+
+
+def test_tools_that_cannot_be_made_do_not_hide_that_there_is_no_recording(lab) -> None:
+    def make():
+        raise RuntimeError("no database here")
+
+    assert "there is no recording" in lab.run(lambda task, tools: "done", make).stop
+
+
+def test_of_several_misses_the_first_is_named(lab) -> None:
+    lab.record(lambda task, tools: tools.call("orders.find"), [tool("orders.find", effect="read")(lambda: 1)])
+
+    def agent(task, tools):
+        tools.attempt("orders.find", {"id": 1})
+        tools.attempt("orders.find")
+        return tools.call("orders.find")
+
+    @tool("orders.find", effect="read")
+    def find(id: int = 0) -> int:
+        return 1
+
+    run = lab.run(agent, [find])
+    assert [p.data["reason"] for p in run.problems] == ["changed-args", "exhausted"]
+    assert run.stop == "the recording had no answer for orders.find (changed-args)"
 
 
 def test_a_canned_error(lab) -> None:

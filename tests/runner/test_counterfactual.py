@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_agentops import BudgetExceeded, ToolBlocked, tool
+from pytest_agentops import BudgetExceeded, ToolBlocked, Toolbox, tool
 
 
 def closes_both(task, tools):
@@ -99,3 +99,20 @@ def test_a_write_that_was_not_made_in_time_is_unused(lab, shop) -> None:
     assert lab.kinds(run) == ["unused"]
     assert run.labels == ["counterfactual"]
     assert not run.state.known
+
+
+def test_a_miss_tells_of_the_stop_before_it(lab, shop) -> None:
+    lab.record(closes_both, shop)
+
+    @tool("kb.search", effect="read")
+    def search() -> str:
+        return "nothing"
+
+    def agent(task, tools):
+        tools.attempt("orders.set", {"order_id": 5})
+        return tools.call("kb.search")
+
+    run = lab.run(agent, lambda: Toolbox.union([shop(), Toolbox([search])]))
+    text = lab.problem(run, "miss").text
+    assert "in this run the guard stopped orders.set (schema_invalid)" in text
+    assert "the tool is new" not in text

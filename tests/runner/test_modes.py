@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+import json
+import urllib.request
 from pathlib import Path
 
 import pytest
 
 from pytest_agentops.runner.modes import MODES, RECORD_WORDS, goes_live, has_recording, plan
+
+from ..servers.protocol import ProtocolServer
+
+
+def asks(rounds: int, url: str):
+    """An agent of so many rounds: it asks the model over plain HTTP, then looks up an order."""
+
+    def agent(task, tools):
+        seen = []
+        for i in range(1, rounds + 1):
+            body = json.dumps({"model": "m", "messages": [{"role": "user", "content": f"question {i}"}]}).encode()
+            request = urllib.request.Request(url + "/v1/chat/completions", body, {"content-type": "application/json"})
+            with urllib.request.urlopen(request) as answer:
+                seen.append(json.load(answer)["choices"][0]["message"]["content"])
+            seen.append(tools.call("orders.get", order_id=f"W-{i}")["status"])
+        return seen
+
+    return agent
 
 
 def one_read(task, tools):
@@ -17,24 +37,49 @@ def two_reads(task, tools):
     return [tools.call("orders.get", order_id=f"W-{i}")["status"] for i in (1, 2)]
 
 
-# (mode, record, a recording of one read exists) -> (calls that ran live of the two made, recorded afterwards, label, problem)
+# (mode, record, a recording of one round exists)
+#   -> (tool calls that ran live, requests that were sent, rounds recorded afterwards, label, problem), of an agent of two rounds
 TABLE = {
-    ("replay", "none", False): (0, None, "replay", "cassette"),
-    ("replay", "none", True): (0, 1, "replay", "miss"),
-    ("replay", "once", False): (2, 2, "live", None),
-    ("replay", "once", True): (0, 1, "replay", "miss"),
-    ("replay", "new_episodes", False): (2, 2, "live", None),
-    ("replay", "new_episodes", True): (1, 2, "live", None),
-    ("replay", "all", False): (2, 2, "live", None),
-    ("replay", "all", True): (2, 2, "live", None),
-    ("live", "none", False): (2, None, "live", None),
-    ("live", "none", True): (2, 1, "live", None),
-    ("live", "once", False): (2, 2, "live", None),
-    ("live", "once", True): (2, 1, "live", None),
-    ("live", "new_episodes", False): (2, 2, "live", None),
-    ("live", "new_episodes", True): (2, 1, "live", None),
-    ("live", "all", False): (2, 2, "live", None),
-    ("live", "all", True): (2, 2, "live", None),
+    ("replay", "none", False): (0, 0, None, "replay", "cassette"),
+    ("replay", "none", True): (0, 0, 1, "replay", "miss"),
+    ("replay", "once", False): (2, 2, 2, "live", None),
+    ("replay", "once", True): (0, 0, 1, "replay", "miss"),
+    ("replay", "new_episodes", False): (2, 2, 2, "live", None),
+    ("replay", "new_episodes", True): (1, 1, 2, "live", None),
+    ("replay", "all", False): (2, 2, 2, "live", None),
+    ("replay", "all", True): (2, 2, 2, "live", None),
+    ("replay", "stale", False): (0, 0, None, "replay", "cassette"),
+    ("replay", "stale", True): (0, 0, 1, "replay", "miss"),
+    ("hybrid", "none", False): (0, 0, None, "hybrid", "cassette"),
+    ("hybrid", "none", True): (0, 2, 1, "hybrid", "miss"),
+    ("hybrid", "once", False): (2, 2, 2, "live", None),
+    ("hybrid", "once", True): (0, 2, 1, "hybrid", "miss"),
+    ("hybrid", "new_episodes", False): (2, 2, 2, "live", None),
+    ("hybrid", "new_episodes", True): (1, 2, 2, "live", None),
+    ("hybrid", "all", False): (2, 2, 2, "live", None),
+    ("hybrid", "all", True): (0, 2, 1, "hybrid", "miss"),
+    ("hybrid", "stale", False): (0, 0, None, "hybrid", "cassette"),
+    ("hybrid", "stale", True): (0, 2, 1, "hybrid", "miss"),
+    ("tools-live", "none", False): (0, 0, None, "tools-live", "cassette"),
+    ("tools-live", "none", True): (1, 0, 1, "tools-live", "miss"),
+    ("tools-live", "once", False): (2, 2, 2, "live", None),
+    ("tools-live", "once", True): (1, 0, 1, "tools-live", "miss"),
+    ("tools-live", "new_episodes", False): (2, 2, 2, "live", None),
+    ("tools-live", "new_episodes", True): (2, 1, 2, "live", None),
+    ("tools-live", "all", False): (2, 2, 2, "live", None),
+    ("tools-live", "all", True): (1, 0, 1, "tools-live", "miss"),
+    ("tools-live", "stale", False): (0, 0, None, "tools-live", "cassette"),
+    ("tools-live", "stale", True): (1, 0, 1, "tools-live", "miss"),
+    ("live", "none", False): (2, 2, None, "live", None),
+    ("live", "none", True): (2, 2, 1, "live", None),
+    ("live", "once", False): (2, 2, 2, "live", None),
+    ("live", "once", True): (2, 2, 1, "live", None),
+    ("live", "new_episodes", False): (2, 2, 2, "live", None),
+    ("live", "new_episodes", True): (2, 2, 1, "live", None),
+    ("live", "all", False): (2, 2, 2, "live", None),
+    ("live", "all", True): (2, 2, 2, "live", None),
+    ("live", "stale", False): (2, 2, None, "live", None),
+    ("live", "stale", True): (2, 2, 1, "live", None),
 }
 
 
@@ -44,17 +89,23 @@ def test_the_table_is_whole() -> None:
 
 @pytest.mark.parametrize(("mode", "record", "exists"), TABLE)
 def test_mode_and_record(mode, record, exists, lab, shop, tripped) -> None:
-    live, recorded, label, problem = TABLE[mode, record, exists]
-    if exists:
-        assert lab.record(one_read, shop).success
-        tripped.clear()
-    run = lab.run(two_reads, shop, mode=mode, record=record)
-    assert len(tripped) == live
-    assert (len(lab.cassette.calls) if lab.tape.exists() else None) == recorded
+    live, sent, recorded, label, problem = TABLE[mode, record, exists]
+    with ProtocolServer(lambda body: f"to {body['messages'][-1]['content']}") as server:
+        if exists:
+            assert lab.record(asks(1, server.url), shop).success
+            tripped.clear()
+        before = server.count
+        run = lab.run(asks(2, server.url), shop, mode=mode, record=record)
+        assert (len(tripped), server.count - before) == (live, sent)
+    kept = (len(lab.cassette.calls), len(lab.model_cassette.exchanges)) if lab.tape.exists() else None
+    assert kept == (None if recorded is None else (recorded, recorded))
     assert run.mode == label
     assert lab.kinds(run) == ([problem] if problem else [])
     assert run.success is (problem is None)
+    assert (run.outcome == "unanswerable") is (label == "hybrid" and problem == "miss")
     assert [c.source for c in run.calls if c.reached].count("live") == live
+    if run.success:
+        assert run.output == ["to question 1", "open", "to question 2", "open"]
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -63,7 +114,9 @@ def test_mode_and_record(mode, record, exists, lab, shop, tripped) -> None:
 def test_a_plan_is_sound(mode, record, recorded) -> None:
     found = plan(mode, record, recorded=recorded)
     assert found.replay or found.live
-    assert found.write <= found.live, "what was not live is never written"
+    for layer in (found.tools, found.model):
+        assert layer.replay or layer.live
+        assert layer.write <= layer.live, "what was not live is never written"
     assert not (found.write and record == "none")
     assert not (found.write and record == "once" and recorded)
     assert found.live <= goes_live(mode, record), "a plan goes live only where the session was asked about it"

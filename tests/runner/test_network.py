@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 import weakref
 from collections.abc import Iterator
@@ -330,6 +331,51 @@ def test_the_names_of_children() -> None:
         guard.hook("os.fork", (None,))
     guard.hook("os.system", (b"off",))
     assert guard.drain()[1] == ["?", "ls", "['git', 'log']", "?"]
+
+
+def test_strays_and_the_threads_that_they_start() -> None:
+    """By the events alone: Python tells of the start of threads from 3.12 on."""
+    guard, told, go = NetworkGuard(), [], threading.Event()
+    tries: list[object] = []
+
+    def connect() -> None:
+        go.wait(5)
+        with socket.socket() as sock:
+            for port in (80, 81):
+                try:
+                    guard.hook("socket.connect", (sock, (FAR, port)))
+                except NetworkBlocked as error:
+                    tries.append(error.address)
+
+    def parent(event: str, child: threading.Thread) -> None:
+        guard.hook(event, (child._bootstrap, (), None))
+        child.start()
+
+    def run(thread: threading.Thread) -> None:
+        thread.join(5)
+        assert not thread.is_alive()
+
+    strays = [threading.Thread(target=connect)]
+    children = [threading.Thread(target=connect) for _ in range(2)]
+    for event, child in zip(("_thread.start_new_thread", "_thread.start_joinable_thread"), children, strict=True):
+        strays.append(threading.Thread(target=lambda event=event, child=child: (time.sleep(0.1), parent(event, child))))
+    for thread in strays:
+        thread.start()
+    with guard.on([f"{FAR}:81"]):
+        guard.stray(strays, told.append)
+    for thread in strays[1:]:
+        run(thread)
+    with socket.socket() as sock:
+        guard.hook("socket.connect", (sock, (FAR, 80)))  # another thread, and the guard is off
+    guard.hook("_thread.start_new_thread", (print, (), None))
+    go.set()
+    for thread in (strays[0], *children):
+        run(thread)
+    assert tries == [f"{FAR}:80"] * 3, "each of them, and what the case had allowed stays allowed"
+    assert [text.partition("\n")[0] for text in told] == [
+        f"network is off in replay, and a thread that the agent left behind tried to connect to {FAR}:80"
+    ] * 3
+    assert guard.drain()[0] == [], "the case that runs now is not blamed"
 
 
 def test_raw_sockets_can_be_bound() -> None:

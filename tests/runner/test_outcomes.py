@@ -40,7 +40,16 @@ def test_what_an_agent_raises_holds_no_secret(lab, shop) -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [SystemExit(3), GeneratorExit(), pytest.skip.Exception("not today"), pytest.fail.Exception("x")]
+    "error",
+    [
+        SystemExit(0),
+        SystemExit(3),
+        GeneratorExit(),
+        pytest.skip.Exception("not today"),
+        pytest.fail.Exception("x"),
+        pytest.exit.Exception("bye"),
+        pytest.exit.Exception("Quitting debugger", returncode=0),
+    ],
 )
 def test_leaving_is_no_way_out(error, lab, shop) -> None:
     def leave(task, tools):
@@ -51,7 +60,7 @@ def test_leaving_is_no_way_out(error, lab, shop) -> None:
     assert type(error).__name__ in run.stop
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), pytest.exit.Exception("bye")])
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), pytest.exit.Exception("Quitting debugger")])
 def test_ending_the_session_passes_and_closes_the_trial(error, lab, shop) -> None:
     kept = []
 
@@ -295,7 +304,7 @@ def test_a_miss_that_is_not_caught(lab, shop) -> None:
 
     run = lab.run(other, shop)
     assert run.outcome == "error"
-    assert "the recording had no answer (changed-args)" in run.stop
+    assert run.stop == "the recording had no answer for orders.get (changed-args)"
     assert run.calls[0].error.type == "CassetteMiss"
     # even a case that expects an error is not satisfied by a miss
     assert not lab.run(other, shop, expect={"outcome": "error"}).success

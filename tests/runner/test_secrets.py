@@ -7,7 +7,10 @@ import json
 import pytest
 
 from pytest_agentops import tool
+from pytest_agentops.redact.membrane import Membrane
 from pytest_agentops.runner.events import write_events
+from pytest_agentops.schema.parsed import ParsedCache
+from pytest_agentops.schema.values import dumps
 
 KEY = "sk-abcdefghijklmnopqrstuvwx0123456789ABCDEFGHIJKLMN"
 CARD = "4111 1111 1111 1111"
@@ -129,3 +132,86 @@ def test_a_sensitive_field_of_the_state_is_hidden_also_if_no_tool_showed_it(lab)
     assert run.state.after == {"accounts": [{"pin_code": "<<pin_code:1>>"}], "free": "4711"}
     assert "<<pin_code:1>>" in lab.tape.read_text()
     assert lab.run(lambda task, tools: "x", box).state.after == run.state.after
+
+
+# ---- what is kept of a run
+
+
+def written(lab, run, tmp_path) -> str:
+    """The events file and the results, as the doors write them."""
+    path = tmp_path / "runs" / "one.jsonl"
+    write_events(run, path)
+    return (path.read_text() if path.exists() else "") + dumps(run.as_json())
+
+
+def test_what_a_check_wanted_and_measured_is_hidden(lab, tmp_path) -> None:
+    run = lab.run(lambda task, tools: "no", mode="live", expect={"output": {"equals": f"the key is {KEY}", "contains": [KEY]}})
+    text = written(lab, run, tmp_path)
+    assert "sk-" not in text
+    assert "<<api_key:1>>" in text
+    assert not run.success
+    assert lab.kinds(run) == [], "it was replaced, nothing is lost"
+
+
+def test_a_variables_value_that_the_case_names_is_hidden_too(lab, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("SHOP_TOKEN", "very-private-value")
+    run = lab.run(lambda task, tools: "no", mode="live", expect={"output": {"equals": "very-private-value"}})
+    assert "very-private" not in written(lab, run, tmp_path)
+
+
+def test_a_value_that_turned_out_to_be_a_secret_is_replaced_where_it_stood(lab, tmp_path) -> None:
+    @tool("pay", effect="write", sensitive=["card_number"])
+    def pay(card_number: str) -> str:
+        return "paid"
+
+    def agent(task, tools):
+        task.say("I take 4111111111111111")
+        tools.attempt("pay.", {"note": "4111111111111111"})
+        return tools.call("pay", card_number="4111111111111111") and ["4111111111111111"]
+
+    run = lab.run(agent, [pay], mode="live", task="Pay by 4111111111111111", expect={"state": {"$.x": "4111111111111111"}})
+    text = written(lab, run, tmp_path)
+    assert "4111" not in text
+    assert run.task == "Pay by <<card_number:1>>"
+    assert run.said[0] == "I take <<card_number:1>>"
+    assert run.calls[0].args == {"note": "<<card_number:1>>"}
+    assert "secret" not in lab.kinds(run)
+
+
+def test_what_the_membrane_cannot_replace_is_withheld_and_fails(lab, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("DEPLOY_KEY", "one long line of 64 letters\nand-a-second-line-that-is-longer-1234")
+
+    def agent(task, tools):
+        task.say("see and-a-second-line-that-is-longer-1234")
+        return {"part": "and-a-second-line-that-is-longer-1234"}
+
+    run = lab.run(agent, mode="live", expect={"output": {"contains": ["and-a-second-line-that-is-longer-1234"]}})
+    assert run.success
+    text = written(lab, run, tmp_path)
+    assert "second-line" not in text
+    assert not run.success
+    assert lab.kinds(run) == ["secret"]
+    assert "secret:DEPLOY_KEY" in run.problems[0].text
+    assert "cure:" in run.problems[0].text
+    assert (tmp_path / "runs" / "one.jsonl").exists(), "that it ran is told"
+
+
+def test_where_even_the_rest_holds_one_there_is_no_file(lab, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("DEPLOY_KEY", "a first line\nname-of-a-tool-7f3a")
+    path = tmp_path / "one.jsonl"
+    path.write_text("of an earlier run")
+    run = lab.run(lambda task, tools: tools.attempt("name-of-a-tool-7f3a") and "x", mode="live")
+    write_events(run, path)
+    assert not path.exists()
+    assert run.events is None
+    assert not run.success
+
+
+def test_the_cache_of_parsed_files_keeps_no_secret(tmp_path) -> None:
+    cache = ParsedCache(tmp_path, scan=Membrane({"SHOP_TOKEN": "very-private-value"}).scan)
+    for value in (KEY, "the very-private-value"):
+        cache.put("suite", {"task": value}, value)
+        assert cache.get("suite", value) is None
+    cache.put("suite", {"task": "x"}, "x")
+    assert cache.get("suite", "x") == {"task": "x"}
+    assert len(list(tmp_path.iterdir())) == 1

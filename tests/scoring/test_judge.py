@@ -41,6 +41,38 @@ def test_a_case_without_expectations_says_so(make_case):
     assert not judged(make_case(), outcome="error").success
 
 
+NOTHING = "the case expects nothing but to complete: no other check was made"
+
+
+@pytest.mark.parametrize(
+    "expect", [{}, {"calls": {"include": []}}, {"calls": {"include": [], "order": "any_order", "args": "exact"}}]
+)
+def test_expectations_that_ask_nothing_say_so_too(make_case, made, expect):
+    run = judged(make_case(expect=expect), calls=[made("a")])
+    assert run.success
+    assert [c.why for c in run.checks if c.name == "outcome"] == [NOTHING]
+    failed = judged(make_case(expect=expect), outcome="blocked")
+    assert "wanted completed" in failed.checks[0].why
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"expect": {"outcome": "completed"}},
+        {"expect": {"steps": 0}},
+        {"expect": {"calls": {"include": [], "extra": "forbid"}}},
+        {"expect": {"calls": {"include": [], "never": ["a"]}}},
+        {"expect": {"calls": {"include": []}, "steps": 0}},
+        {"expect": {"any": [{"outcome": "completed"}]}},
+        {"turns": [{"user": "a", "expect": {"said": {"not_contains": "x"}}}]},
+    ],
+)
+def test_where_something_is_asked_nobody_says_otherwise(make_case, fields):
+    run = judged(make_case(**fields), turns=[Turn(user="a")])
+    assert run.success, run.checks
+    assert [c.why for c in run.checks] == [""] * len(run.checks)
+
+
 @pytest.mark.parametrize("outcome", ["completed", "interrupted", "blocked", "budget_exceeded", "timed_out", "error"])
 def test_an_outcome_that_is_wanted(make_case, outcome):
     case = make_case(expect={"outcome": outcome})
@@ -182,6 +214,20 @@ def test_any_beside_other_checks(make_case):
 
 
 # --- turns
+
+
+def test_checks_of_turns_name_their_own_lines(make_case):
+    turns = ["hello", {"user": "refund", "expect": {"said": {"contains": "x"}, "state": {"a": 1}}}]
+    lines = {"expect.steps": 11, "turns[1].expect.said": 21, "turns[1].expect.state": 22}
+    case = replace(make_case(turns=turns, expect={"steps": 1}), lines=lines)
+    for happened in ([Turn(user="hello"), Turn(user="refund")], [Turn(user="hello")]):
+        where = {c.name: c.where for c in judged(case, turns=happened).checks}
+        assert where == {
+            "outcome": "cases/shop.yaml:7",
+            "steps": "cases/shop.yaml:11",
+            "turns[1].said": "cases/shop.yaml:21",
+            "turns[1].state": "cases/shop.yaml:22",
+        }
 
 
 def test_turns_are_checked_on_their_own(make_case, made):

@@ -17,8 +17,9 @@ from pytest_agentops.schema.contract import Contract
 from pytest_agentops.schema.pins import Pins
 from pytest_agentops.schema.run import State
 from pytest_agentops.tape.cassette import dump, loads, read
+from pytest_agentops.tape.overlap import merged
 from pytest_agentops.tape.player import Player
-from pytest_agentops.tape.recorder import Recorder, merged
+from pytest_agentops.tape.recorder import Recorder
 from pytest_agentops.tape.recording import Recording, ToolsCassette
 from pytest_agentops.tape.store import save, save_partial
 from pytest_agentops.tape.values import TrialValues

@@ -56,6 +56,18 @@ CassetteMiss [state] refunds/small_refund, trial 1, call 3: orders.get
             the change is intended -> pytest --agent-evals --agent-record=all -k small_refund
             the write is unrelated -> contracts: {orders.get: {resource: A}, payments.refund: {resource: B}} in the suite file"""
 
+STOPPED = """\
+CassetteMiss [unknown-tool] refunds/small_refund, trial 1, call 1: kb.search
+  called    kb.search(q="mug")
+  why       the recorded run never called kb.search; it called orders.get, payments.refund
+  played    nothing   (0 of 4)
+  not yet   orders.get x3, payments.refund
+  before    in this run the guard stopped payments.refund (schema_invalid)
+  pins      tools ok
+  fix       the stop came first    -> see why payments.refund was stopped (schema_invalid); this call may follow from it
+            the agent is wrong     -> fix the agent or its prompt; the recording is right
+            the change is intended -> pytest --agent-evals --agent-record=all -k small_refund"""
+
 EXHAUSTED = """\
 CassetteMiss [exhausted] refunds/small_refund, trial 1, call 2: payments.refund
   called    payments.refund(order_id="W-1", amount_usd=39.5)
@@ -238,3 +250,14 @@ def test_a_long_call_is_cut() -> None:
     text = call_text("t", {f"key_{i}": "x" * 100 for i in range(20)})
     assert len(text) <= 115
     assert text.endswith("…)")
+
+
+def test_a_miss_after_a_call_that_the_guard_stopped(on_disk: OnDisk, cassette: ToolsCassette, contracts: Contracts) -> None:
+    player = Player(on_disk(cassette), contracts)
+    player.stopped("payments.refund", "schema_invalid")
+    assert miss(player, "kb.search", {"q": "mug"}).report == STOPPED
+    for number in range(5):
+        player.stopped(f"t{number}", "tool_unknown")
+    report = miss(player, "orders.get", {"order_id": "W-9"}).report
+    assert "(schema_invalid), t0 (tool_unknown), t1 (tool_unknown) and 3 more" in report
+    assert "the field is noise" in report, "other cures stay"

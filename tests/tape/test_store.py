@@ -15,7 +15,7 @@ import pytest
 
 from pytest_agentops.errors import CassetteError, SecretFound
 from pytest_agentops.redact.membrane import Membrane
-from pytest_agentops.tape import store
+from pytest_agentops.tape import staging
 from pytest_agentops.tape.cassette import dump, read
 from pytest_agentops.tape.recording import Recording, ToolsCassette
 from pytest_agentops.tape.store import equal_answers, folder_for, save, save_partial
@@ -172,7 +172,7 @@ def test_a_replace_that_fails_leaves_the_old_file_and_no_other(path: Path, monke
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(store.os, "replace", fail)
+    monkeypatch.setattr(staging.os, "replace", fail)
     with pytest.raises(CassetteError, match="No space left"):
         save(path, of(B))
     assert read(path).calls[0].tool == "a"

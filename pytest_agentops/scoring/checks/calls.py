@@ -39,6 +39,11 @@ def _closed(wanted: CallsExpect) -> bool:
     return (wanted.extra or "allow") != "allow" or wanted.order == "exact" or wanted.like is not None
 
 
+def asks_nothing(wanted: CallsExpect) -> bool:
+    """Whether any calls at all would be as wanted: `include: []` where others are allowed."""
+    return not (wanted.include or wanted.never or wanted.never_tried or wanted.count or _closed(wanted))
+
+
 def rules(wanted: CallsExpect) -> Rules:
     """The rules that the keys of `calls` spell out."""
     args = wanted.args or "partial"

@@ -112,6 +112,22 @@ def test_no_output(check):
     assert "the output is empty" in check("output", {"json_schema": {}}, output=None).why
 
 
+def test_a_reply_that_must_be_null(check):
+    assert check("output", {"equals": None}, output=None).passed
+    assert check("output", {"equals": {"$eq": None}}, output=None).passed
+    assert check("output", {"any": [{"contains": "x"}, {"equals": None}]}, output=None).passed
+    result = check("output", {"equals": None}, output="null")
+    assert (result.passed, result.why) == (False, 'equals: wanted null, got "null" (a string)')
+    assert result.wanted == {"equals": None}, "a wanted null is shown"
+    assert check("output", {"equals": None, "contains": "a"}, output="a").why == 'equals: wanted null, got "a"'
+    assert check("output", {"contains": "a"}, output="a").wanted == {"contains": "a"}, "and what nobody wrote is not"
+
+
+@pytest.mark.parametrize("wanted", ["x", {"$ne": "x"}, {"$any": True}, {"$type": ["null", "string"]}])
+def test_who_does_not_ask_for_null_does_not_get_it(check, wanted):
+    assert check("output", {"equals": wanted}, output=None).why.endswith("there is nothing: the output is empty")
+
+
 def test_a_long_output_is_cut(check):
     result = check("output", {"contains": "needle"}, output="word " * 5000)
     assert len(result.why) < 700

@@ -1,0 +1,74 @@
+"""Around a replaying case: its fixtures have no network either, from their set-up to their tear-down."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from .collect import SUITES, CaseItem
+from .errors import CheckFailed
+from .runner.modes import has_recording, plan
+from .runner.network import network_guard, refused
+from .runner.surroundings import offline
+from .tape.store import folder_for
+
+
+class Around:
+    """The network is off while a replaying case is set up, run and torn down, and on again for the tests between."""
+
+    def __init__(self) -> None:
+        self._off = ExitStack()
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, Any, None]:
+        self._off.close()  # a tear-down that pytest left out
+        if isinstance(item, CaseItem) and replays(item):
+            network_guard().drain()
+            self._off.enter_context(offline(_allowed(item)))
+        outcome = yield
+        if outcome.excinfo is not None:  # it says so itself, if it was a connect
+            network_guard().drain()
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_call(self) -> Generator[None, Any, None]:
+        outcome = yield
+        if outcome.excinfo is not None:
+            network_guard().drain()
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> None:
+        """After the fixtures: a connect that one of them, or a check, swallowed fails the case, too."""
+        addresses = dict.fromkeys(network_guard().drain()[0]) if isinstance(item, CaseItem) else ()
+        if addresses:
+            raise CheckFailed("\n".join(refused("a fixture or a check", address) for address in addresses))
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True, specname="pytest_runtest_teardown")
+    def network_is_back(self) -> Generator[None, None, None]:
+        yield
+        self._off.close()
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtestloop(self) -> Generator[None, None, None]:
+        yield
+        self._off.close()
+
+
+def replays(item: CaseItem) -> bool:
+    """Whether nothing of this trial may be called for real."""
+    settings = item.config.stash[SUITES].settings
+    if settings.record in ("none", "stale"):  # what is stale is recorded at once, and needs its fixtures' network
+        return settings.mode == "replay" and settings.record == "none"
+    folder = folder_for(settings.cassettes, item.variant.suite, item.variant.name, item.trial)
+    return not plan(settings.mode, settings.record, recorded=has_recording(folder)).live
+
+
+def _allowed(item: CaseItem) -> tuple[str, ...]:
+    """What the case allows; building the case costs more than to see that it says nothing."""
+    variant = item.variant
+    if '"network"' not in variant.payload and "network" not in variant.head.defaults:
+        return ()
+    network = item.case().fields.network
+    return tuple(network.allow) if network else ()

@@ -1,0 +1,1 @@
+"""What model answers used and what they cost."""

@@ -1,0 +1,58 @@
+"""Case files in folders that pytest leaves out by their names (ini ``norecursedirs``): never left out in silence."""
+
+from __future__ import annotations
+
+import os
+import re
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+from .settings import Settings
+
+YAML = (".yaml", ".yml")
+_SUITE = re.compile(rb"^(\"?)(?:cases|policy|policies)\1[ \t]*:", re.MULTILINE)
+
+
+class HiddenFolders:
+    """What pytest did not look into, as far as it holds case files."""
+
+    def __init__(self, config: pytest.Config, settings: Settings) -> None:
+        self._patterns: list[str] = config.getini("norecursedirs")
+        self._settings = settings
+        self.files: list[str] = []
+        """Relative to the rootdir."""
+
+    def look(self, path: Path) -> None:
+        """Take up a folder that pytest ignores; what a person names in ``--ignore`` is theirs."""
+        if not path.is_dir() or not any(_names(pattern, path) for pattern in self._patterns):
+            return
+        for folder, below, names in os.walk(path):
+            below.sort()
+            files = [os.path.join(folder, name) for name in sorted(names) if name.endswith(YAML)]
+            self.files += [self._shown(file) for file in files if self._settings.reads(file) and _is_suite(file)]
+
+    def _shown(self, file: str) -> str:
+        return os.path.relpath(file, self._settings.rootdir).replace(os.sep, "/")
+
+
+def sentence(file: str) -> str:
+    """What is wrong, and the three ways out."""
+    return (
+        f"{file} is not collected: pytest looks into no folder of such a name (ini norecursedirs); "
+        "rename the folder, set norecursedirs, or name the file in ini agentops_ignore"
+    )
+
+
+def _names(pattern: str, path: Path) -> bool:
+    """As pytest reads it: a pattern with a slash is matched with the whole path."""
+    return fnmatch(path.as_posix(), f"*/{pattern}") if "/" in pattern else fnmatch(path.name, pattern)
+
+
+def _is_suite(file: str) -> bool:
+    try:
+        with open(file, "rb") as stream:
+            return _SUITE.search(stream.read()) is not None
+    except OSError:
+        return True

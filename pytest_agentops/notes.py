@@ -1,0 +1,93 @@
+"""What a reader of the numbers must know, one line a kind, each naming the first few cases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .schema.values import JsonObject
+
+SHOWN = 5
+
+
+class Notes:
+    """Collects what the runs say of themselves; its size grows with the cases that have something to say."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, dict[str, None]] = {}
+        self._uncounted: dict[str, dict[str, int]] = {}
+        """Why runs are in no number -> case -> how many of its runs."""
+        self._stale: dict[tuple[str, str], dict[str, None]] = {}
+        """(suite, what changed) -> cases."""
+
+    def add(self, kind: str, name: str) -> None:
+        self._names.setdefault(kind, {}).setdefault(name)
+
+    def of_run(self, name: str, run: JsonObject, *, judged_elsewhere: bool = False) -> None:
+        """Take up what the run says of itself; a test judges its runs by itself, too."""
+        suite, _, case = name.partition("/")
+        for sentence in run["stale"]:
+            self._stale.setdefault((suite, _cause(sentence)), {}).setdefault(case)
+        for label in run["labels"]:
+            self.add(label, name)
+        for reason in _UNCOUNTED:
+            if reason in (run["outcome"], *run["labels"]):
+                cases = self._uncounted.setdefault(reason, {})
+                cases[name] = cases.get(name, 0) + 1
+                break
+        if any(problem["kind"] == "unused_warning" for problem in run["problems"]):
+            self.add("unused", name)
+        checks = run["checks"]
+        if not judged_elsewhere and checks and checks[0]["name"] == "outcome" and checks[0]["passed"] and checks[0]["why"]:
+            self.add("no expect", name)  # the one check that says something though it passed
+
+    def lines(self) -> list[str]:
+        """In the order of `_SENTENCES`, whatever order the cases ran in; first what the numbers leave out."""
+        lines = [self._left_out(reason, why) for reason, why in _UNCOUNTED.items() if reason in self._uncounted]
+        for kind, sentence in _SENTENCES.items():
+            if kind in self._names:
+                names = sorted(self._names[kind])
+                lines.append(f"{kind}: {len(names)} case(s) {sentence}: {_listed(names)}")
+        return lines + self._stale_lines()
+
+    def _left_out(self, reason: str, why: str) -> str:
+        cases = self._uncounted[reason]
+        runs = sum(cases.values())
+        return f"{runs} run{'' if runs == 1 else 's'} not counted ({reason}: {_listed(sorted(cases))}): {why}"
+
+    def _stale_lines(self) -> list[str]:
+        if not self._stale:
+            return []
+        causes = sorted(self._stale, key=lambda cause: (-len(self._stale[cause]), cause))
+        lines = [f"stale: {len(causes)} difference{'' if len(causes) == 1 else 's'} between recordings and today"]
+        for suite, cause in causes[:SHOWN]:
+            lines.append(f"  {suite}: {cause}: {_listed(sorted(self._stale[suite, cause]))}")
+        return lines if len(causes) <= SHOWN else [*lines, f"  and {len(causes) - SHOWN} more"]
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
+
+
+def _cause(sentence: str) -> str:
+    """What changed, without what it means for the calls of one recording: that is in the failure, or harmless."""
+    first = sentence.partition("\n")[0]
+    return first.partition("; its ")[0].partition(", and the recorded call ")[0]
+
+
+_UNCOUNTED: Mapping[str, str] = {
+    "unanswerable": "no recording answers a call of the live model",
+    "counterfactual": "the guard stopped a call that the recorded run had made",
+}
+
+_SENTENCES: Mapping[str, str] = {
+    "error": "went wrong around the agent's run (set-up, tear-down, a late call, a lost worker)",
+    "recorded": "wrote their recordings",
+    "not_recorded": "did not end well, their old recordings were kept (see *.partial.yaml)",
+    "unused": "left recorded reads unused",
+    "racy": "had equal calls in flight at once with different answers; which caller got which is chance",
+    "child_process": "started a child process, which the network guard does not see",
+    "model_never_seen": "name a model, and no request to one was seen: cost and tokens are unknown",
+    "no expect": "expect nothing but to complete",
+    "reruns": "have trials of their own, which --reruns leaves alone",
+}

@@ -1,0 +1,228 @@
+"""Setting a trial up: its recording, its tools, its guard, its model layer."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import traceback
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ..errors import AgentOpsError, LoadError, MissingCassette, NetworkBlocked
+from ..redact.membrane import Membrane
+from ..tape.cassette import ToolsCassette, missing, read
+from ..tape.player import Player
+from ..tape.recorder import Recorder
+from ..tape.store import folder_for
+from ..tape.values import TrialValues
+from ..tools.toolbox import Toolbox
+from .answers import TapeAnswers
+from .budget import BudgetMeter
+from .guard import Guard
+from .invoke import AgentLoop, ToolLoop
+from .model import ModelLayer
+from .modes import Plan, has_recording
+from .network import network_guard
+from .session import Session
+from .setting import Setting, Trial
+from .stages import BudgetStage, ContractStage
+from .surroundings import offline
+
+if TYPE_CHECKING:
+    from ..tape.model.exchange import ModelCassette
+
+_LEAVING = "Quitting debugger"
+"""What pytest says when a person leaves its debugger."""
+
+
+def ends_the_session(error: BaseException) -> bool:
+    """A person's Ctrl-C, or leaving the debugger; pytest.exit() in an agent is the trial's failure, like sys.exit()."""
+    left = isinstance(error, pytest.exit.Exception) and error.returncode is None and error.msg == _LEAVING
+    return left or isinstance(error, KeyboardInterrupt)
+
+
+def folder_of(trial: Trial) -> Path:
+    """Where the trial's recording lies, or goes."""
+    return folder_for(trial.cassettes, trial.case.suite, trial.case.name, trial.number)
+
+
+def played_from(trial: Trial, chosen: Plan) -> tuple[Path, str]:
+    """The folder that is replayed, and the name of the case that it is a recording of.
+
+    With the model live, a variant that has no recording of its own uses its case's: what tools answer does not depend on who
+    asks.
+    """
+    own, case = folder_of(trial), trial.case
+    if chosen.mode == "hybrid" and not chosen.write and case.variant is not None and not has_recording(own):
+        base = folder_for(trial.cassettes, case.suite, case.id, trial.number)
+        if has_recording(base):
+            return base, case.id
+    return own, case.name
+
+
+def set_up(trial: Trial, chosen: Plan) -> Setting:
+    """Everything that the trial needs, made anew; raises `AgentOpsError` where something cannot be had."""
+    case = trial.case
+    network_guard().children.clear()  # what fixtures of the case connected to stays its own
+    cassette, toolbox = _recording_and_tools(trial, chosen)
+    contracts = toolbox.contracts
+    membrane = Membrane(os.environ)
+    for known in (case.fields.task, case.fields.setup):
+        membrane.hide(known)  # secrets that the case itself names get the same placeholder in every mode
+    replayed = cassette if not chosen.live else None
+    values = TrialValues(
+        live=chosen.live,
+        clock=case.fields.clock or (replayed.clock if replayed else None),
+        seed=replayed.seed if replayed else None,
+    )
+    player = _player(trial, chosen, cassette, toolbox)
+    meter = BudgetMeter(case.fields.budget)
+    folder = folder_of(trial)
+    session = Session(contracts=contracts, membrane=membrane, values=values, meter=meter, folder=folder, player=player)
+    recorder, tool_loop = Recorder() if chosen.tools.write else None, ToolLoop()
+    answers = TapeAnswers(
+        plan=chosen.tools,
+        toolbox=toolbox,
+        membrane=membrane,
+        values=values,
+        player=player,
+        recorder=recorder,
+        latch=session.latch,
+        run_async=tool_loop.run,
+    )
+    session.guard = Guard((ContractStage(contracts, enforce=trial.enforce_contracts), BudgetStage(meter)), answers)
+    model_cassette = _model_cassette(trial, chosen, cassette)
+    return Setting(
+        trial=trial,
+        plan=chosen,
+        folder=folder,
+        cassette=cassette,
+        toolbox=toolbox.bind(session),
+        session=session,
+        meter=meter,
+        player=player,
+        recorder=recorder,
+        answers=answers,
+        model=_model_layer(trial, chosen, session, cassette, model_cassette),
+        model_cassette=model_cassette,
+        agent_loop=AgentLoop(),
+        tool_loop=tool_loop,
+        before=toolbox.snapshot() if chosen.tools.live else None,
+    )
+
+
+def _recording_and_tools(trial: Trial, chosen: Plan) -> tuple[ToolsCassette | None, Toolbox]:
+    """Tools that all answer from the YAML need no recording; with any other one, a missing recording is an error."""
+    if not chosen.replay:
+        return None, _make_toolbox(trial, chosen)
+    try:
+        cassette = _cassette(trial, chosen)
+    except MissingCassette as absent:
+        if chosen.tools.live or chosen.write or has_recording(played_from(trial, chosen)[0]):
+            raise
+        try:
+            toolbox = _make_toolbox(trial, chosen)
+        except AgentOpsError:
+            raise absent from None
+        if not _answers_by_itself(toolbox):
+            raise
+        return None, toolbox
+    return cassette, _make_toolbox(trial, chosen)
+
+
+def _answers_by_itself(toolbox: Toolbox) -> bool:
+    """Whether there are tools, none has code, and all have canned answers."""
+    names = toolbox.names
+    return bool(names) and all(
+        toolbox.tool(name).function is None and toolbox.contracts[name].answers is not None for name in names
+    )
+
+
+def _cassette(trial: Trial, chosen: Plan) -> ToolsCassette:
+    folder, name = played_from(trial, chosen)
+    return read(folder / "tools.yaml", case=f"{trial.case.suite}/{name}", shown=_shown(trial, folder), cache=trial.cache)
+
+
+def _shown(trial: Trial, folder: Path, file: str = "tools.yaml") -> str:
+    return f"{trial.cassettes.name}/{folder.parent.name}/{folder.name}/{file}"
+
+
+def _player(trial: Trial, chosen: Plan, cassette: ToolsCassette | None, toolbox: Toolbox) -> Player | None:
+    if cassette is None or not chosen.tools.replay:
+        return None
+    how = trial.case.fields.replay
+    return Player(cassette, toolbox.contracts, order=how.order if how else "any", repeat_reads=chosen.swapped, pins=None)
+
+
+def _model_cassette(trial: Trial, chosen: Plan, cassette: ToolsCassette | None) -> ModelCassette | None:
+    """The recorded model layer, where it is needed; a header that speaks of one that is not there is a missing recording."""
+    if cassette is None or not (chosen.model.replay or chosen.tools.write):
+        return None
+    if "model" not in cassette.layers and cassette.pins.model is None:
+        return None
+    from ..tape.model.file import read as read_model
+
+    folder, name = played_from(trial, chosen)
+    path = folder / "model.yaml"
+    shown = _shown(trial, folder, path.name)
+    if not path.exists():
+        raise missing(path, shown=shown)
+    return read_model(path, case=f"{trial.case.suite}/{name}", shown=shown, cache=trial.cache)
+
+
+def _model_layer(
+    trial: Trial, chosen: Plan, session: Session, cassette: ToolsCassette | None, recorded: ModelCassette | None
+) -> ModelLayer | None:
+    """None where nothing of a model is recorded and nothing may be asked live: then the network guard alone watches."""
+    if recorded is None and not chosen.model.live:
+        return None
+    from ..tape.model.exchange import ModelCassette
+    from ..tape.model.player import ModelPlayer
+    from ..tape.model.recorder import ModelRecorder
+
+    case = trial.case
+    if recorded is None and chosen.model.replay:  # new episodes of a recording that had none of the model
+        recorded = ModelCassette(case=f"{case.suite}/{case.name}")
+    network = case.fields.network
+    return ModelLayer(
+        layer=chosen.model,
+        session=session,
+        player=ModelPlayer(recorded, pins=cassette.pins if cassette else None) if recorded and chosen.model.replay else None,
+        recorder=ModelRecorder() if chosen.model.write else None,
+        allow=network.allow if network else (),
+        priced_at=_moment(cassette) if chosen.model.replay else None,
+    )
+
+
+def _moment(cassette: ToolsCassette | None) -> dt.datetime | None:
+    """When the recording was made."""
+    text = cassette and (cassette.clock or cassette.recorded_at)
+    if not text:
+        return None
+    moment = dt.datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+
+
+def _make_toolbox(trial: Trial, chosen: Plan) -> Toolbox:
+    """The trial's tools. Where they are not live they are made for their contracts alone, with no network."""
+    network = trial.case.fields.network
+    shut = not chosen.tools.live and chosen.model.live  # without a live model, the network is off already
+    try:
+        with offline(network.allow if network else ()) if shut else nullcontext():
+            return trial.make_toolbox()
+    except BaseException as error:  # pytest.skip() in a factory too: a case cannot be skipped from inside
+        if ends_the_session(error):
+            raise
+        if isinstance(error, AgentOpsError) and not isinstance(error, NetworkBlocked):
+            raise
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        text = f"the tools could not be made: {type(error).__name__}: {error} ({Path(frame.filename).name}:{frame.lineno})"
+        if not chosen.tools.live:
+            text += (
+                "\n  cure: in replay a factory is called for its contracts only: connect on first use, inside a tool, "
+                "or declare the tools in YAML (contracts:)"
+            )
+        raise LoadError(text) from error
