@@ -62,7 +62,8 @@ def one_trial(item: CaseItem, case: Case) -> tuple[Run, Offer | None]:
             on_late=late_calls(item.config).listener(item, case, item.trial),
         )
     )
-    Commands(item, settings).fill_in(run, case)
+    if run.stop is not None or run.stale or run.problems:
+        Commands(item, settings).fill_in(run, case)
     own_code = bool(item.parts.python or case.more_checks)
     with offline() if own_code and run.mode == "replay" else nullcontext():  # a check may not reach out either
         judge(run, case, python=item.parts.python, extra_checks=suites.registry.external("checks") if case.more_checks else {})

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +64,14 @@ NUMBER_LENGTH = 12
 def from_environment(env: Mapping[str, str]) -> dict[str, str]:
     """Secret value -> name of its variable, the longest first; of equal values the first name by alphabet."""
     found: dict[str, str] = {}
-    for name in sorted(name for name in env if _secret_name(name.upper())):
+    for name in sorted(filter(_secret_name, env)):
         value = env[name].strip()
         if looks_secret(value):
             found.setdefault(value, name)
     return dict(sorted(found.items(), key=lambda pair: (-len(pair[0]), pair[0])))
 
 
+@lru_cache(maxsize=256)
 def looks_secret(value: str) -> bool:
     """Whether a value is worth looking for: what ordinary text may hold by chance would only garble it.
 
@@ -98,7 +100,9 @@ def _is_random(part: str) -> bool:
     return len(part) >= WORDS_LENGTH and (kinds == 3 or (kinds == 2 and len(part) >= 2 * WORDS_LENGTH))
 
 
+@lru_cache(maxsize=1024)
 def _secret_name(name: str) -> bool:
+    name = name.upper()
     return name.endswith(("_KEY", "_TOKEN", "_SECRET")) or "PASSWORD" in name
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from ..schema.call import Call
@@ -23,7 +23,11 @@ def without_secrets(run: Run, text: Text) -> bytes | None:
     membrane = run.membrane
     if membrane is None:
         return text(run)
-    run.checks = [_hidden_check(check, membrane.hide) for check in run.checks]
+    said = "\n".join(
+        text for check in run.checks for value in (check.wanted, check.measured, check.why) for text in _texts(value)
+    )
+    if membrane.hide(said) != said:  # all at once, since there hardly ever is one
+        run.checks = [_hidden_check(check, membrane.hide) for check in run.checks]
     data = text(run)
     if not membrane.scan(data):
         return data
@@ -35,6 +39,18 @@ def without_secrets(run: Run, text: Text) -> bytes | None:
     _withhold(run, kinds, membrane.scan)
     data = text(run)
     return None if membrane.scan(data) else data
+
+
+def _texts(value: Json) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield key
+            yield from _texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)
 
 
 def _hidden_check(check: CheckResult, hide: Callable[[Json], Json]) -> CheckResult:

@@ -58,7 +58,9 @@ class NetworkGuard:
             elif self._allowed is not None and not (self._tools_out and is_inside_tool()):
                 self._check(event, args, self._allowed)
         elif self._allowed is not None and event in _CHILDREN:
-            self.children.append(_child_name(args))
+            name = _child_name(args)
+            if name != "uname":  # Python's own `platform`, which SDKs ask on their first request
+                self.children.append(name)
         elif self._strays and event in _THREADS:
             self._inherit(args[0])
 
@@ -131,6 +133,10 @@ class NetworkGuard:
             yield self
         finally:
             self._allowed, self._tools_out = before
+
+    def is_on(self, allow: Sequence[str] = (), *, tools: bool = False) -> bool:
+        """Whether it refuses just what `on` with these words would."""
+        return self._allowed is not None and self._tools_out == tools and self._allowed == frozenset(allow)
 
     @contextmanager
     def off(self) -> Iterator[None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 import traceback
 from contextlib import nullcontext
 from pathlib import Path
@@ -44,18 +43,13 @@ def ends_the_session(error: BaseException) -> bool:
     return left or isinstance(error, KeyboardInterrupt)
 
 
-def folder_of(trial: Trial) -> Path:
-    """Where the trial's recording lies, or goes."""
-    return folder_for(trial.cassettes, trial.case.suite, trial.case.name, trial.number)
-
-
 def played_from(trial: Trial, chosen: Plan) -> tuple[Path, str]:
     """The folder that is replayed, and the name of the case that it is a recording of.
 
     With the model live, a variant that has no recording of its own uses its case's: what tools answer does not depend on who
     asks.
     """
-    own, case = folder_of(trial), trial.case
+    own, case = trial.folder, trial.case
     if chosen.mode == "hybrid" and not chosen.write and case.variant is not None and not has_recording(own):
         base = folder_for(trial.cassettes, case.suite, case.id, trial.number)
         if has_recording(base):
@@ -63,15 +57,13 @@ def played_from(trial: Trial, chosen: Plan) -> tuple[Path, str]:
     return own, case.name
 
 
-def set_up(trial: Trial, chosen: Plan) -> Setting:
+def set_up(trial: Trial, chosen: Plan, membrane: Membrane) -> Setting:
     """Everything that the trial needs, made anew; raises `AgentOpsError` where something cannot be had."""
     case = trial.case
     network_guard().children.clear()  # what fixtures of the case connected to stays its own
     cassette, toolbox = _recording_and_tools(trial, chosen)
     contracts = toolbox.contracts
-    membrane = Membrane(os.environ)
-    for known in (case.fields.task, case.fields.setup):
-        membrane.hide(known)  # secrets that the case itself names get the same placeholder in every mode
+    membrane.hide(case.fields.setup)  # secrets that the case itself names get the same placeholder in every mode
     replayed = cassette if not chosen.live else None
     values = TrialValues(
         live=chosen.live,
@@ -80,8 +72,7 @@ def set_up(trial: Trial, chosen: Plan) -> Setting:
     )
     player = _player(trial, chosen, cassette, toolbox)
     meter = BudgetMeter(case.fields.budget)
-    folder = folder_of(trial)
-    session = Session(contracts=contracts, membrane=membrane, values=values, meter=meter, folder=folder, player=player)
+    session = Session(contracts=contracts, membrane=membrane, values=values, meter=meter, folder=trial.folder, player=player)
     recorder, tool_loop = Recorder() if chosen.tools.write else None, ToolLoop()
     answers = TapeAnswers(
         plan=chosen.tools,
@@ -98,7 +89,7 @@ def set_up(trial: Trial, chosen: Plan) -> Setting:
     return Setting(
         trial=trial,
         plan=chosen,
-        folder=folder,
+        folder=trial.folder,
         cassette=cassette,
         toolbox=toolbox.bind(session),
         session=session,

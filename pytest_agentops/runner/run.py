@@ -17,7 +17,7 @@ from .forks import end_child, fork_notes
 from .invoke import wait_for_threads
 from .modes import Plan, has_recording, plan
 from .network import network_guard
-from .prepare import ends_the_session, folder_of, set_up
+from .prepare import ends_the_session, set_up
 from .session import Session
 from .setting import Setting, Trial
 from .settle import ended, settle
@@ -29,24 +29,24 @@ __all__ = ["Trial", "run_trial"]
 
 def run_trial(trial: Trial) -> Run:
     """Run the agent once; never raises for what the agent, the tools or the recording did wrong: the run says so."""
-    recorded = has_recording(folder_of(trial))
+    recorded = trial.record in ("none", "stale") or has_recording(trial.folder)  # asked only where it matters
     run = _run(trial, plan(trial.mode, trial.record, recorded=recorded))
     if trial.record == "stale" and run.stale:
-        return _run(trial, plan(trial.mode, "all", recorded=recorded))
+        return _run(trial, plan(trial.mode, "all", recorded=True))
     return run
 
 
 def _run(trial: Trial, chosen: Plan) -> Run:
     started = time.perf_counter()
     case = trial.case
-    folder = folder_of(trial)
+    folder = trial.folder
     task = case.fields.task or turns_of(case.fields.turns or ("",))[0]
     membrane = Membrane(os.environ)
     run = Run(trial=trial.number, mode=chosen.mode, task=str(membrane.hide(task)), membrane=membrane)
     run.cassette = f"{trial.cassettes.name}/{folder.parent.name}/{folder.name}"
     try:
         with around(trial, chosen):
-            setting = set_up(trial, chosen)
+            setting = set_up(trial, chosen, membrane)
             _perform(setting, run)
             _watch(setting.session, trial)
     except (AgentOpsError, OSError) as error:

@@ -13,6 +13,7 @@ from ..schema.case import Case
 from ..schema.parsed import ParsedCache
 from ..schema.run import Mode
 from ..schema.values import Json
+from ..tape.store import folder_for
 from .modes import Plan, Record
 
 if TYPE_CHECKING:
@@ -54,6 +55,11 @@ class Trial:
     """Parsed recordings of earlier sessions."""
     on_late: Callable[[str], None] | None = None
     """Told of every call that comes when the run has been given back already."""
+    folder: Path = field(init=False)
+    """Where the trial's recording lies, or goes."""
+
+    def __post_init__(self) -> None:
+        self.folder = folder_for(self.cassettes, self.case.suite, self.case.name, self.number)
 
 
 @dataclass(slots=True, kw_only=True)

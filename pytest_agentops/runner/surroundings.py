@@ -56,14 +56,17 @@ def offline(allow: Sequence[str] = (), *, tools: bool = False) -> Iterator[None]
 
     With `tools`, code inside a tool is let out, and children are not told of a replay.
     """
-    environ = os.environ
+    guard, environ = network_guard(), os.environ
+    if guard.is_on(allow, tools=tools) and not tools and environ.get(REPLAY_FLAG) == "1":
+        yield  # inside another one like it
+        return
     before = {name: environ.get(name) for name in (*KEY_VARIABLES, REPLAY_FLAG)}
     added = {name: PLACEHOLDER_KEY for name in KEY_VARIABLES if not before[name]}
     if before[REPLAY_FLAG] != "1" and not tools:
         added[REPLAY_FLAG] = "1"
     environ.update(added)
     try:
-        with network_guard().on(allow, tools=tools):
+        with guard.on(allow, tools=tools):
             yield
     finally:
         for name in added:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -53,7 +54,9 @@ SAME = ("success", "outcome", "cost_usd", "tokens", "steps", "output", "pins")
 
 
 def comparable(run: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a run must be equal live and in replay: all but where answers came from and how long they took."""
+    """What of a run must be equal live and in replay: all but where answers came from, how long they took, and fresh uuids."""
     calls = [{key: value for key, value in call.items() if key != "source"} for call in run["calls"]]
     checks = [{key: check[key] for key in ("name", "passed", "measured", "wanted")} for check in run["checks"]]
-    return {**{key: run[key] for key in SAME}, "calls": calls, "checks": checks}
+    told = json.dumps({**{key: run[key] for key in SAME}, "calls": calls, "checks": checks})
+    found: dict[str, Any] = json.loads(re.sub(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "a uuid", told))
+    return found

@@ -329,6 +329,7 @@ def test_the_names_of_children() -> None:
         guard.hook("os.system", (b"ls",))
         guard.hook("subprocess.Popen", (None, ["git", "log"], None, None))
         guard.hook("os.fork", (None,))
+        guard.hook("subprocess.Popen", ("uname", ["uname", "-p"], None, None))  # Python's own platform module
     guard.hook("os.system", (b"off",))
     assert guard.drain()[1] == ["?", "ls", "['git', 'log']", "?"]
 

@@ -99,3 +99,10 @@ def test_a_check_cannot_skip_what_it_found(check):
     result = check("python", "f", python={"f": lambda run: pytest.skip("later")})
     assert not result.passed
     assert "later" in result.why
+
+
+def test_where_an_object_lies_is_not_told(check):
+    def check_it(run):
+        raise AssertionError(f"not {object()!r}")
+
+    assert check("python", "f", python={"f": check_it}).why == "f: not <object object>"
