@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from openai import OpenAI
+
 from pytest_agentops import Task, Toolbox
 
 LEGAL: dict[str, tuple[str, ...]] = {
