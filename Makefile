@@ -5,13 +5,14 @@
 #   make check    ruff, mypy --strict, import-linter
 #   make test-live   a real small model, the SDKs and the frameworks: recorded, replayed, swapped in hybrid
 #   make record   records the bundled suites again, with the real small model (equal answers leave no diff)
-#   make bench    speed and memory against bare pytest; FULL=1 adds 10000 cases
+#   make bench    speed and memory against bare pytest and pytest-recording; FULL=1 adds 10000 cases
 #
 # ARGS goes to pytest: make evals ARGS="-k refund -v". PYTHON picks the interpreter of a new .venv.
 
 BIN := .venv/bin
 READY := .venv/.ready
 LIVE := .venv/.live
+BENCH := .venv/.bench
 ARGS ?=
 PYTHON ?=
 FULL ?=
@@ -28,6 +29,10 @@ $(READY): pyproject.toml .ci/venv
 
 $(LIVE): $(READY) .ci/live
 	@sh .ci/live .venv
+	@touch $@
+
+$(BENCH): $(READY) .ci/bench
+	@sh .ci/bench .venv
 	@touch $@
 
 evals: $(READY)
@@ -53,7 +58,7 @@ record: $(LIVE)
 	@$(BIN)/python -m cases.local_model -- \
 		$(BIN)/python -m pytest --agent-evals --agent-record=all --agent-allow-live $(SUITES) $(ARGS)
 
-bench: $(READY)
+bench: $(BENCH)
 	@$(BIN)/python -m benchmarks.bench $(if $(FULL),--full)
 
 clean:

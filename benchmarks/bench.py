@@ -1,4 +1,4 @@
-"""``make bench``: three comparisons with bare pytest, and whether the goals are met (exit code 1 if one is missed)."""
+"""``make bench``: comparisons with bare pytest and with pytest-recording; exit code 1 if a goal is missed."""
 
 from __future__ import annotations
 
@@ -15,12 +15,17 @@ from pathlib import Path
 import pytest
 from tabulate import tabulate
 
-from . import gen
+from . import chats, gen
 from .measure import Job, Series, in_turn
 
 BARE = (sys.executable, "-m", "pytest", "-q")
 WITH_PLUGIN = (*BARE, "-p", "pytest_agentops.plugin")
 EVALS = (*WITH_PLUGIN, "--agent-evals")
+PEER = (*BARE, "-p", "pytest_recording.plugin")
+
+ROOT = Path(__file__).parents[1]
+PEERS = Path(sys.prefix) / "bench"
+"""Where `make bench` installs pytest-recording, apart, since beside us it would load in our own tests, too."""
 
 IMPORT_MS = 5.0
 """What the plugin may add to ``-X importtime`` after pytest."""
@@ -33,6 +38,16 @@ GROWTH = 10.0
 KB_PER_CASE = 20.0
 FULL_MB = 300.0
 """Peak memory at 10000 cases."""
+CHATS = 100
+"""Cases of four chat calls each."""
+CHAT_CPU = 1.0
+"""Such a case, times an ordinary test of pytest-recording with the same client, matching on the body."""
+CHAT_CPU_WISHED = 0.7
+TALK_TURNS = 40
+TALK_KB = 60.0
+"""The recording of a conversation of so many turns."""
+EVALS_S = 8.0
+"""Wall time of the second run of the bundled suites."""
 
 NOTE = """\
 Every run has PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 and names its plugins with -p, so that nothing else that is installed counts.
@@ -63,6 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(NOTE)
     with tempfile.TemporaryDirectory(prefix="agentops-bench-") as folder:
         goals = [*tax(Path(folder)), *one_case(Path(folder)), *replay(Path(folder), sizes)]
+        goals += [*chat_calls(Path(folder)), *long_talk(Path(folder)), *bundled()]
     rows = [(g.name, f"{g.measured:.2f}", f"{g.limit:g}", "met" if g.met else "MISSED") for g in goals]
     table("Goals", ["goal", "measured", "at most", ""], rows)
     return 0 if all(g.met for g in goals) else 1
@@ -131,6 +147,52 @@ def _replay(folder: Path, n: int) -> dict[str, Series]:
     series = in_turn(jobs, ROUNDS[n])
     table(f"(b) {n} replayed cases, three calls and four checks each", HEADERS, rows_of(series))
     return series
+
+
+def chat_calls(folder: Path) -> list[Goal]:
+    """(d) Four chat calls a case through one openai client, against the same calls in ordinary tests with pytest-recording."""
+    if not (PEERS / "pytest_recording").is_dir():
+        raise SystemExit(f"pytest-recording is not in {PEERS}: `make bench` installs it")
+    jobs = _chat_jobs(folder, 1) | _chat_jobs(folder, CHATS)
+    series = in_turn(jobs, ROUNDS[100])
+    table("(d) Cases of four chat calls through one openai client", HEADERS, rows_of(series))
+    each = {name: series[f"{CHATS} {name}"].each(series[f"1 {name}"], CHATS) for name in (PEER_NAME, *CHAT_NAMES)}
+    rows = [(name, f"{one.median('cpu') * 1000:.1f}", f"{one.ratio(each[PEER_NAME], 'cpu'):.2f}") for name, one in each.items()]
+    table("    One case more, without the start of the run", ["", "cpu ms", "x"], rows)
+    whole = series[f"{CHATS} {CHAT_NAMES[0]}"].ratio(series[f"{CHATS} {PEER_NAME}"], "cpu")
+    print(f"wished: {CHAT_CPU_WISHED}x")
+    return [
+        Goal(f"{CHATS} cases of four chat calls, x cpu of {PEER_NAME}", whole, CHAT_CPU),
+        *(Goal(f"one such case more, {name}, x cpu", each[name].ratio(each[PEER_NAME], "cpu"), CHAT_CPU) for name in CHAT_NAMES),
+    ]
+
+
+PEER_NAME = "pytest-recording"
+CHAT_NAMES = ("replayed", "replayed, every file parsed")
+"""With the cache of parsed files, as every run but the first has it; and without."""
+
+
+def _chat_jobs(folder: Path, n: int) -> dict[str, Job]:
+    mine, theirs, says = chats.ours(folder / f"ours-{n}", n), chats.theirs(folder / f"theirs-{n}", n), f"{n} passed"
+    lines = (EVALS, (*EVALS, "-p", "no:cacheprovider"))
+    ours = {f"{n} {name}": Job(line, mine, says) for name, line in zip(CHAT_NAMES, lines, strict=True)}
+    return {f"{n} {PEER_NAME}": Job(PEER, theirs, says, {"PYTHONPATH": str(PEERS)}), **ours}
+
+
+def long_talk(folder: Path) -> list[Goal]:
+    """(e) A conversation on disk, whose every request repeats all that was said before."""
+    mine = chats.size(chats.ours(folder / "ours-talk", 1, TALK_TURNS)) / 1000
+    plain = chats.size(chats.theirs(folder / "theirs-talk", 1, TALK_TURNS)) / 1000
+    print(f"\n(e) A conversation of {TALK_TURNS} turns on disk: {mine:.1f} KB, with plain vcrpy {plain:.1f} KB")
+    return [Goal(f"conversation of {TALK_TURNS} turns, KB", mine, TALK_KB)]
+
+
+def bundled() -> list[Goal]:
+    """(f) `make evals`, with all plugins that are installed; the first run fills the cache."""
+    argv = (sys.executable, "-m", "pytest", "--agent-evals")
+    series = in_turn({"make evals": Job(argv, ROOT, " passed", {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": ""})}, ROUNDS[1000])
+    table("(f) The bundled suites again", HEADERS, rows_of(series))
+    return [Goal("make evals again, s wall", series["make evals"].median("wall"), EVALS_S)]
 
 
 HEADERS = ["", "cpu s", "x", "wall s", "x", "peak MB", "x", "first cpu s"]

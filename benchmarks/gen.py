@@ -121,7 +121,7 @@ def noop(folder: Path, n: int) -> Path:
 def cases(folder: Path, n: int, layout: Layout) -> Path:
     """A project with `n` cases and their recordings; one is recorded by the plugin, the others are its copies."""
     first = _project(folder / "recorded", 1, layout)
-    _record(first)
+    record(first)
     (recording,) = (first / "cassettes").glob("*/*/tools.yaml")
     text = recording.read_text(encoding="utf-8")
     project = _project(folder / "replayed", n, layout)
@@ -152,7 +152,7 @@ def _project(folder: Path, n: int, layout: Layout) -> Path:
     return folder
 
 
-def _record(project: Path) -> None:
+def record(project: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "pytest_agentops.plugin", "--agent-evals"]
     done = subprocess.run(
         [*command, "--agent-record=once", "--agent-allow-live"],

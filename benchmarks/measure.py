@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .gen import environment
@@ -22,6 +22,8 @@ class Job:
     argv: Sequence[str]
     cwd: Path
     says: str = ""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """On top of `environment`."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,8 @@ class Sample:
 def run(job: Job) -> Sample:
     with tempfile.TemporaryFile("w+") as out:
         start = time.perf_counter()
-        process = subprocess.Popen(
-            job.argv, cwd=job.cwd, env=environment(), stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT
-        )
+        env = {**environment(), **job.env}
+        process = subprocess.Popen(job.argv, cwd=job.cwd, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -68,6 +69,15 @@ class Series:
         pairs = zip(self.samples, other.samples, strict=True)
         ratios: list[float] = [getattr(mine, what) / getattr(theirs, what) for mine, theirs in pairs]
         return statistics.median(ratios)
+
+    def each(self, one: Series, cases: int) -> Series:
+        """What one of `cases` cases more costs than a run of a single one, `one`, round by round."""
+
+        def less(many: Sample, single: Sample) -> Sample:
+            values = [(getattr(many, what) - getattr(single, what)) / (cases - 1) for what in ("cpu", "wall", "rss_mb")]
+            return Sample(*values)
+
+        return Series(less(self.first, one.first), [less(*pair) for pair in zip(self.samples, one.samples, strict=True)])
 
 
 def in_turn(jobs: Mapping[str, Job], rounds: int) -> dict[str, Series]:

@@ -21,13 +21,19 @@ class Around:
 
     def __init__(self) -> None:
         self._off = ExitStack()
+        self._allow: tuple[str, ...] | None = None
+        """What the case that the network is off for allows; None while it is on."""
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, Any, None]:
-        self._off.close()  # a tear-down that pytest left out
-        if isinstance(item, CaseItem) and replays(item):
+        allow = _allowed(item) if isinstance(item, CaseItem) and replays(item) else None
+        if allow != self._allow:
+            self._on_again()
+        if allow is not None:
             network_guard().drain()
-            self._off.enter_context(offline(_allowed(item)))
+            if self._allow is None:
+                self._off.enter_context(offline(allow))
+                self._allow = allow
         outcome = yield
         if outcome.excinfo is not None:  # it says so itself, if it was a connect
             network_guard().drain()
@@ -46,14 +52,19 @@ class Around:
             raise CheckFailed("\n".join(refused("a fixture or a check", address) for address in addresses))
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True, specname="pytest_runtest_teardown")
-    def network_is_back(self) -> Generator[None, None, None]:
+    def network_is_back(self, nextitem: pytest.Item | None) -> Generator[None, None, None]:
         yield
-        self._off.close()
+        if not isinstance(nextitem, CaseItem):  # between two cases it stays off, if the next one wants it so
+            self._on_again()
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtestloop(self) -> Generator[None, None, None]:
         yield
+        self._on_again()
+
+    def _on_again(self) -> None:
         self._off.close()
+        self._allow = None
 
 
 def replays(item: CaseItem) -> bool:

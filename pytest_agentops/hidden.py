@@ -26,7 +26,8 @@ class HiddenFolders:
 
     def look(self, path: Path) -> None:
         """Take up a folder that pytest ignores; what a person names in ``--ignore`` is theirs."""
-        if not path.is_dir() or not any(_names(pattern, path) for pattern in self._patterns):
+        mine = any(path.is_relative_to(folder) or folder.is_relative_to(path) for folder in self._settings.case_folders)
+        if not mine or not path.is_dir() or not any(_names(pattern, path) for pattern in self._patterns):
             return
         for folder, below, names in os.walk(path):
             below.sort()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 
 from ..schema import paths
@@ -24,9 +25,16 @@ _RESERVED_KINDS = ("uuid",)
 class Membrane:
     """The placeholders of one trial; safe to use from threads."""
 
-    def __init__(self, env: Mapping[str, str], patterns: Sequence[Pattern] = PATTERNS) -> None:
+    def __init__(
+        self,
+        env: Mapping[str, str],
+        patterns: Sequence[Pattern] = PATTERNS,
+        *,
+        known: Mapping[str, str] | None = None,
+    ) -> None:
+        """`known` is what `from_environment(env)` gave, where the environment is the same still."""
         self._patterns = tuple(patterns)
-        self._env = from_environment(env)
+        self._env = from_environment(env) if known is None else dict(known)
         self._lock = threading.RLock()
         self._real: dict[str, Json] = {}
         """Placeholder -> the value behind it."""
@@ -46,6 +54,9 @@ class Membrane:
 
         `keys` are exact keys (at any depth) or JSON paths whose values are secrets. What `passthrough` names stays as it is.
         """
+        if not keys and not passthrough:
+            with self._lock, suppress(_Found):
+                return self._copied(value)
         names = frozenset(key for key in keys if not paths.is_path(key))
         places = _places(value, keys)
         clear_names = frozenset(key for key in passthrough if not paths.is_path(key))
@@ -84,6 +95,18 @@ class Membrane:
             if text in self._real:
                 return self._real[text]
             return PLACEHOLDER.sub(lambda found: str(self._real.get(found[0], found[0])), text)
+
+    def _copied(self, value: Json) -> Json:
+        """A copy of a value that holds no secret; raises `_Found` at the first one. Most values by far hold none."""
+        if isinstance(value, str):
+            if "<<" in value:
+                self._reserve(value)
+            if (self._known is not None and self._known.search(value)) or (self._hint is not None and self._hint.search(value)):
+                raise _Found
+            return value
+        if isinstance(value, dict):
+            return {self._copied(key): self._copied(inner) for key, inner in value.items()}
+        return [self._copied(inner) for inner in value] if isinstance(value, list) else value
 
     def _reserve(self, value: Json) -> None:
         """Placeholders in passing values keep their numbers."""
@@ -150,6 +173,10 @@ class Membrane:
         self._by_value[key] = made
         self._real[made] = value
         return made
+
+
+class _Found(Exception):
+    """A value holds a secret."""
 
 
 class _Hiding:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
+from typing import Any
 
 _INSIDE: ContextVar[bool] = ContextVar("pytest_agentops_inside_tool", default=False)
 
 
 @contextmanager
 def inside_tool() -> Iterator[None]:
-    """Everything in the block, and the tasks it starts, belongs to a tool (threads that it starts by hand do not)."""
+    """Everything in the block, and the tasks it starts, belongs to a tool; threads and pools too, where it is `carried`."""
     token = _INSIDE.set(True)
     try:
         yield
@@ -21,3 +24,39 @@ def inside_tool() -> Iterator[None]:
 
 def is_inside_tool() -> bool:
     return _INSIDE.get()
+
+
+@contextmanager
+def carried() -> Iterator[None]:
+    """Until the block ends, a thread belongs to who starts it, and a job of a thread pool to who gives it.
+
+    Python's threads do not inherit context, so without this a tool's request from a thread of its own would be taken for the
+    agent's. A job says whose it is even if it is nobody's: the worker may have been started for a tool's job.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    start, submit = threading.Thread.start, ThreadPoolExecutor.submit
+
+    def started(thread: threading.Thread) -> None:
+        if is_inside_tool():
+            setattr(thread, "run", partial(_as, True, thread.run))  # noqa: B010
+        start(thread)
+
+    def submitted(pool: ThreadPoolExecutor, job: Callable[..., Any], /, *args: Any, **options: Any) -> Any:
+        return submit(pool, partial(_as, is_inside_tool(), job), *args, **options)
+
+    setattr(threading.Thread, "start", started)  # noqa: B010
+    setattr(ThreadPoolExecutor, "submit", submitted)  # noqa: B010
+    try:
+        yield
+    finally:
+        setattr(threading.Thread, "start", start)  # noqa: B010
+        setattr(ThreadPoolExecutor, "submit", submit)  # noqa: B010
+
+
+def _as(inside: bool, job: Callable[..., Any], /, *args: Any, **options: Any) -> Any:
+    token = _INSIDE.set(inside)
+    try:
+        return job(*args, **options)
+    finally:
+        _INSIDE.reset(token)

@@ -45,6 +45,8 @@ class NetworkGuard:
         self._strays: dict[threading.Thread, Stray] = {}
         self._bound: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._lock = threading.RLock()
+        self.environment = 0
+        """How often the process's environment was changed: what was read from it holds as long as this does."""
         self.blocked: list[str] = []
         self.children: list[str] = []
 
@@ -63,6 +65,8 @@ class NetworkGuard:
                 self.children.append(name)
         elif self._strays and event in _THREADS:
             self._inherit(args[0])
+        elif event == "os.putenv" or event == "os.unsetenv":
+            self.environment += 1
 
     def stray(self, threads: Iterable[threading.Thread], told: Callable[[str], None] | None) -> None:
         """These threads outlive the replay that is on now: they get no network either, and `told` hears of it."""

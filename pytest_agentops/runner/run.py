@@ -6,14 +6,16 @@ import functools
 import os
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 
 from ..errors import AgentOpsError, CassetteError
 from ..redact.membrane import Membrane
+from ..redact.secrets import from_environment
 from ..schema.run import Problem, Run
 from .conversation import converse, turns_of
 from .forks import end_child, fork_notes
+from .inside import carried
 from .invoke import wait_for_threads
 from .modes import Plan, has_recording, plan
 from .network import network_guard
@@ -41,7 +43,7 @@ def _run(trial: Trial, chosen: Plan) -> Run:
     case = trial.case
     folder = trial.folder
     task = case.fields.task or turns_of(case.fields.turns or ("",))[0]
-    membrane = Membrane(os.environ)
+    membrane = _membrane()
     run = Run(trial=trial.number, mode=chosen.mode, task=str(membrane.hide(task)), membrane=membrane)
     run.cassette = f"{trial.cassettes.name}/{folder.parent.name}/{folder.name}"
     try:
@@ -53,6 +55,16 @@ def _run(trial: Trial, chosen: Plan) -> Run:
         _not_started(run, error)
     run.duration_s = time.perf_counter() - started
     return run
+
+
+def _membrane() -> Membrane:
+    """With the environment's secrets, which are looked for again only when it was changed."""
+    return Membrane(os.environ, known=_secrets(network_guard().environment))
+
+
+@functools.lru_cache(maxsize=1)
+def _secrets(change: int) -> Mapping[str, str]:
+    return from_environment(os.environ)
 
 
 def _watch(session: Session, trial: Trial) -> None:
@@ -93,7 +105,7 @@ def _prove() -> None:
 
 
 def _perform(setting: Setting, run: Run) -> None:
-    with _tapped(setting):
+    with carried() if setting.plan.tools.live else nullcontext(), _tapped(setting):
         setting.meter.start()  # not before: what the tap imports is no time of the agent's
         failure = _converse(setting, run)
     setting.tool_loop.close()

@@ -135,8 +135,20 @@ def check_schema(schema: Json) -> str | None:
 
 
 def compiled(schema: JsonObject) -> Schema:
-    """The compiled schema; equal texts share one."""
-    return _compile(dumps(schema), _Holder(schema))
+    """The compiled schema; equal texts share one, and one object is written out once."""
+    known = _BY_OBJECT.get(id(schema))
+    if known is not None and known[0] is schema:
+        return known[1]
+    made = _compile(dumps(schema), _Holder(schema))
+    if len(_BY_OBJECT) >= _MOST:
+        _BY_OBJECT.clear()
+    _BY_OBJECT[id(schema)] = schema, made
+    return made
+
+
+_BY_OBJECT: dict[int, tuple[JsonObject, Schema]] = {}
+"""Schemas by the identity of their mapping, which is kept alive here; a contract's schema does not change once it is made."""
+_MOST = 512
 
 
 class _Holder:

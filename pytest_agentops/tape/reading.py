@@ -21,7 +21,8 @@ END = "...\n"
 def read_text(path: Path, shown: str) -> str:
     """The text of a file of a recording; raises `CassetteError` or `MissingCassette`."""
     try:
-        raw = path.read_bytes()
+        with open(path, "rb") as file:
+            raw = file.read()
     except FileNotFoundError:
         raise missing(path, shown=shown) from None
     except OSError as error:

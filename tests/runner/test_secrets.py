@@ -215,3 +215,16 @@ def test_the_cache_of_parsed_files_keeps_no_secret(tmp_path) -> None:
     cache.put("suite", {"task": "x"}, "x")
     assert cache.get("suite", "x") == {"task": "x"}
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_variable_that_is_set_between_two_trials_is_known(lab, monkeypatch) -> None:
+    key = "Xk2-8842-qqPz-0117"
+
+    def agent(task, tools):
+        return f"the key is {key}"
+
+    assert key in str(lab.record(agent).output)
+    monkeypatch.setenv("SHOP_API_KEY", key)
+    assert lab.run(agent).output == "the key is <<secret:SHOP_API_KEY>>"
+    monkeypatch.delenv("SHOP_API_KEY")
+    assert key in str(lab.run(agent).output)
