@@ -28,7 +28,7 @@ $(READY): pyproject.toml .ci/venv
 	@touch $@
 
 $(LIVE): $(READY) .ci/live
-	@sh .ci/live .venv
+	@sh .ci/live .venv .venv-frameworks
 	@touch $@
 
 $(BENCH): $(READY) .ci/bench
@@ -52,7 +52,8 @@ check: $(READY)
 	@$(BIN)/lint-imports --no-logo
 
 test-live: $(LIVE)
-	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/live/live_*.py $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/live/live_sdks.py tests/live/live_model.py $(ARGS)
+	@.venv-frameworks/bin/python -m pytest -n 2 -p no:langsmith_plugin -p no:anyio tests/live/live_frameworks.py $(ARGS)
 
 record: $(LIVE)
 	@$(BIN)/python -m cases.local_model -- \
@@ -62,4 +63,4 @@ bench: $(BENCH)
 	@$(BIN)/python -m benchmarks.bench $(if $(FULL),--full)
 
 clean:
-	rm -rf .venv .agentops .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-frameworks .agentops .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis

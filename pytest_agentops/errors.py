@@ -104,11 +104,9 @@ class CassetteMiss(AgentOpsError):
 class SecretFound(AgentOpsError):
     """Bytes that were about to be kept hold a secret; `kinds` names them, never their values."""
 
-    def __init__(self, path: str, kinds: Sequence[str]) -> None:
-        super().__init__(
-            f"{path}: not written, it would hold a secret ({', '.join(kinds)})\n"
-            "  cure: name the field in the tool's `sensitive`, or keep the value out of the case"
-        )
+    def __init__(self, path: str, kinds: Sequence[str], *, cure: str = "") -> None:
+        cure = cure or "name the field in the tool's `sensitive`, or keep the value out of the case"
+        super().__init__(f"{path}: not written, it would hold a secret ({', '.join(kinds)})\n  cure: {cure}")
         self.path = path
         self.kinds = list(kinds)
 

@@ -76,7 +76,7 @@ def _cause(sentence: str) -> str:
 
 
 _UNCOUNTED: Mapping[str, str] = {
-    "unanswerable": "no recording answers a call of the live model",
+    "unanswerable": "no recording answers a call of the live model: not comparable (exit code 1)",
     "counterfactual": "the guard stopped a call that the recorded run had made",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import vcr.patch  # noqa: F401  what it patches must be the modules that later tests use
 import yaml  # noqa: F401  pytester forgets modules that a test imports first, and yaml's C part cannot be imported twice
 
 

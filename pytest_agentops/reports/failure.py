@@ -74,6 +74,8 @@ def _in_words(problem: Problem) -> str:
 _RECORDINGS = {
     ": there is no ": "no recording",
     " contract changed since ": "contract changed",
+    ": not written: ": "nothing recorded",
+    ": cannot be written: ": "nothing recorded",
 }
 """What the text of a problem with a recording says -> what the headline does."""
 _PROBLEMS = {
@@ -137,7 +139,8 @@ def _body(run: Run) -> list[str]:
     lines: list[str] = []
     if run.stop and all(run.stop != problem.text for problem in run.problems):
         lines += _labelled("stopped:", run.stop)
-    checks = [line for check in run.checks if not check.passed for line in ("", *_check(check))]
+    failed = [check for check in run.checks if not check.passed]
+    checks = _after_a_miss(failed) if _stopped_by_a_miss(run) else [line for check in failed for line in ("", *_check(check))]
     problems = [line for problem in run.problems for line in ("", *_problem(problem))]
     # what the checks miss is the consequence of a cause, where there is one
     lines += problems + checks if _causes(run) else checks + problems
@@ -150,6 +153,19 @@ def _body(run: Run) -> list[str]:
     if findings:
         lines += ["", f"{INDENT}did not fit, but was let through:", *(f"{INDENT * 2}{finding}" for finding in findings)]
     return lines
+
+
+def _stopped_by_a_miss(run: Run) -> bool:
+    """Whether the run did not go on where the recording had no answer: what it would have done then is not known."""
+    return run.outcome in ("error", "unanswerable") and any(problem.kind == "miss" for problem in run.problems)
+
+
+def _after_a_miss(failed: Sequence[CheckResult]) -> list[str]:
+    """The checks by name alone: in full they would only say over and over that the run broke off."""
+    if not failed:
+        return []
+    names = ", ".join(f"{check.name} ({check.where})" if check.where else check.name for check in failed)
+    return ["", *_labelled("not met either, since the run broke off there:", names)]
 
 
 def _ours(trace: str) -> bool:

@@ -72,10 +72,9 @@ def keep(setting: Setting, run: Run) -> None:
             session.labels.add("not_recorded")
         elif save_recording(setting.folder, tools, asked, session.membrane.scan):
             session.labels.add("recorded")
-    except SecretFound as error:
-        session.latch(Problem(kind="secret", text=str(error)))
-    except (CassetteError, OSError) as error:
-        session.latch(Problem(kind="cassette", text=str(error)))
+    except (SecretFound, CassetteError, OSError) as error:
+        text = str(error).replace(setting.folder.as_posix(), run.cassette or "")  # no path of this machine
+        session.latch(Problem(kind="secret" if isinstance(error, SecretFound) else "cassette", text=text))
 
 
 def _tools(setting: Setting, run: Run) -> ToolsCassette:

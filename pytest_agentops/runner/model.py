@@ -62,7 +62,8 @@ class ModelLayer:
         if not self._allow:
             return False
         parts = urlsplit(endpoint)
-        return f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}" in self._allow
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        return not self._allow.isdisjoint((f"{parts.hostname}:{port}", f"[{parts.hostname}]:{port}"))
 
     def answer(self, request: Request) -> Response | None:
         """The recorded answer; None if the request has to be sent. Raises a miss, or what ends the run."""

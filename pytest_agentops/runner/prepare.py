@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import sys
 import traceback
 from contextlib import nullcontext
 from pathlib import Path
@@ -164,19 +165,26 @@ def _model_cassette(trial: Trial, chosen: Plan, cassette: ToolsCassette | None) 
     return read_model(path, case=f"{trial.case.suite}/{name}", shown=shown, cache=trial.cache)
 
 
+_CLIENTS = ("openai", "anthropic", "httpx", "httpx2", "requests", "urllib3", "aiohttp")
+"""Who asks models; loading the tap costs a third of a second, which a suite of plain functions need not pay."""
+
+
 def _model_layer(
     trial: Trial, chosen: Plan, session: Session, cassette: ToolsCassette | None, recorded: ModelCassette | None
 ) -> ModelLayer | None:
-    """None where nothing of a model is recorded and nothing may be asked live: then the network guard alone watches."""
-    if recorded is None and not chosen.model.live:
+    """None where nothing of a model is recorded, nothing may be asked live and no HTTP client is there that could ask.
+
+    One that is imported later meets the network guard.
+    """
+    if recorded is None and not chosen.model.live and not any(name in sys.modules for name in _CLIENTS):
         return None
     from ..tape.model.exchange import ModelCassette
     from ..tape.model.player import ModelPlayer
     from ..tape.model.recorder import ModelRecorder
 
     case = trial.case
-    if recorded is None and chosen.model.replay:  # new episodes of a recording that had none of the model
-        recorded = ModelCassette(case=f"{case.suite}/{case.name}")
+    if recorded is None and chosen.model.replay:  # a request is a miss then, or a new episode
+        recorded = ModelCassette(case=f"{case.suite}/{case.name}", file=_shown(trial, trial.folder, "model.yaml"))
     network = case.fields.network
     return ModelLayer(
         layer=chosen.model,

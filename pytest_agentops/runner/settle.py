@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from ..errors import BudgetExceeded, CassetteMiss, ToolBlocked, ToolError, ToolRejected
 from ..schema.run import Problem, ProblemKind, Run, Usage
 from ..schema.values import JsonObject
+from ..tape.cassette import record_command
 from .budget import TrialTimeout
 from .forks import fork_notes
 from .keep import keep, settle_pins
@@ -110,8 +111,11 @@ def settle(setting: Setting, run: Run) -> None:
 
 def _network(setting: Setting, run: Run) -> None:
     blocked, children = network_guard().drain()
+    more = ""
+    if setting.model is None and setting.cassette is not None:
+        more = f"\n  or, if that is its model, which the recorded run did not ask: {record_command(setting.folder.name)}"
     for address in dict.fromkeys(blocked):
-        setting.session.latch(Problem(kind="network", text=refused("the run", address), data={"address": address}))
+        setting.session.latch(Problem(kind="network", text=refused("the run", address) + more, data={"address": address}))
     if children and not setting.plan.live:
         setting.session.labels.add("child_process")
 

@@ -95,6 +95,11 @@ def record_command(folder: str, word: str = "all") -> str:
     return f"pytest --agent-evals --agent-record={word} -k {quoted}"
 
 
+def hybrid_command(folder: str) -> str:
+    """The command that runs the case of `folder` with its tools replayed and its model live."""
+    return record_command(folder).replace("--agent-record=all", "--agent-mode=hybrid")
+
+
 def again(path: Path) -> str:
     """The cure for a file that is of no use."""
     return f"{record_command(path.parent.name)}, or take the file back from version control"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -65,8 +66,9 @@ _WAIT = "let the agent wait for all its threads and tasks before it returns"
 
 def _all_answered(path: Path, unanswered: Sequence[str], cure: str = _WAIT) -> None:
     if unanswered:
+        calls = [name if n == 1 else f"{name} ({n} times)" for name, n in Counter(unanswered).items()]
         raise CassetteError(
-            f"not written: no answer came for {', '.join(unanswered)}",
+            f"not written: no answer came for {', '.join(calls)}",
             path=path.as_posix(),
             cure=cure,
         )
@@ -121,12 +123,15 @@ def _read_old_pair(folder: Path) -> tuple[ToolsCassette | None, ModelCassette | 
         return None, None
 
 
+_NOT_THE_MODELS = "keep it out of what the agent's own clients send and get, or send that request inside a tool"
+
+
 def _scan_bodies(path: Path, model: ModelCassette | None, scan: Scan | None) -> None:
     """The bodies as they went over the wire: base64 and escapes would hide a secret from the scan of the file."""
     for exchange in model.exchanges if model is not None and scan is not None else ():
         for body in (exchange.request.body, exchange.response.body):
             if scan is not None and (kinds := scan(body)):
-                raise SecretFound(path.as_posix(), kinds)
+                raise SecretFound(path.as_posix(), kinds, cure=_NOT_THE_MODELS)
 
 
 def save_partial_recording(folder: Path, tools: ToolsCassette, model: ModelCassette | None, scan: Scan | None = None) -> Path:

@@ -21,7 +21,7 @@ def test_runs_that_are_not_counted_are_named() -> None:
     notes.of_run("s/a", run("counterfactual", "racy"))
     notes.of_run("s/c", run(outcome="unanswerable"))
     assert notes.lines()[:2] == [
-        "1 run not counted (unanswerable: s/c): no recording answers a call of the live model",
+        "1 run not counted (unanswerable: s/c): no recording answers a call of the live model: not comparable (exit code 1)",
         "3 runs not counted (counterfactual: s/a, s/b): the guard stopped a call that the recorded run had made",
     ]
 

@@ -57,9 +57,23 @@ def test_a_check() -> None:
     )
 
 
-def test_a_miss_is_shown_whole_and_before_the_checks() -> None:
+def test_after_a_miss_that_ended_the_run_the_checks_are_named() -> None:
     run = Run(
         outcome="error",
+        checks=[
+            CheckResult(name="outcome", passed=False, wanted="completed", measured="error", where="a.yaml:3"),
+            CheckResult(name="calls", passed=False, wanted=[], measured=[]),
+            CheckResult(name="said", passed=True),
+        ],
+        problems=[Problem(kind="miss", text=MISS)],
+    )
+    assert "  not met either, since the run broke off there: outcome (a.yaml:3), calls\n" in one(run)
+    assert "check calls failed\n" not in one(run).partition("\n")[2]
+
+
+def test_a_miss_is_shown_whole_and_before_the_checks() -> None:
+    run = Run(
+        outcome="completed",
         stop="the recording had no answer (changed-args)",
         checks=[CheckResult(name="outcome", passed=False, wanted="completed", measured="error")],
         problems=[Problem(kind="miss", text=MISS), Problem(kind="unused_warning", text="1 recorded read was not played")],
@@ -73,7 +87,7 @@ def test_a_miss_is_shown_whole_and_before_the_checks() -> None:
         "a call that the recording cannot answer, outcome error\n"
         "refunds/small~m1   cases/refunds/refunds.yaml:12\n"
         "\n"
-        "replay: error after 0 steps and 0 tool calls, cost unknown, tokens unknown, racy\n"
+        "replay: completed after 0 steps and 0 tool calls, cost unknown, tokens unknown, racy\n"
         "  stopped:  the recording had no answer (changed-args)\n"
         "\n"
         "  CassetteMiss [changed-args] refunds/small~m1, trial 1, step 3: payments.refund\n"
@@ -112,6 +126,8 @@ def test_a_miss_is_shown_whole_and_before_the_checks() -> None:
         (Problem(kind="cassette", text="c/s/a/model.yaml: there is no model.yaml in the recording's folder"), "no recording"),
         (Problem(kind="cassette", text="a.b: its contract changed since the recording (a -> b), and ..."), "contract changed"),
         (Problem(kind="cassette", text="c/s/a/tools.yaml:3:1: unknown key 'cals'"), "a recording that cannot be used"),
+        (Problem(kind="cassette", text="c/s/a/model.yaml: not written: no answer came for POST /v1"), "nothing recorded"),
+        (Problem(kind="cassette", text="c/s/a/tools.yaml: cannot be written: Permission denied"), "nothing recorded"),
         (Problem(kind="network", text="x"), "a connect in replay"),
     ],
 )

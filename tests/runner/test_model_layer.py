@@ -151,8 +151,9 @@ def test_no_request_where_the_recording_has_no_model_layer(lab, shop) -> None:
     with ProtocolServer(SCRIPT, process=True) as server:
         run = lab.run(chatting(server.url), shop)
         assert server.count == 0
-    assert "network" in lab.kinds(run)
-    assert not run.success
+    assert lab.kinds(run) == ["miss"]
+    assert (run.miss["reason"], run.success) == ("no-model-layer", False)
+    assert run.outcome == "error"
 
 
 def test_a_header_that_speaks_of_a_layer_that_is_gone(lab, shop, recorded) -> None:

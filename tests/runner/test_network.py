@@ -18,6 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from pytest_agentops.errors import AgentOpsError, NetworkBlocked
+from pytest_agentops.runner import prepare
 from pytest_agentops.runner.network import NetworkGuard, network_guard
 
 FAR = "93.184.216.34"
@@ -110,7 +111,8 @@ def swallowing(way):
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_connect_is_refused_and_latched_although_it_was_swallowed(way, lab) -> None:
+def test_a_connect_is_refused_and_latched_although_it_was_swallowed(way, lab, monkeypatch) -> None:
+    monkeypatch.setattr(prepare, "_CLIENTS", ())  # as where none of them is loaded when the trial begins
     lab.record(lambda task, tools: "no matter")
     run = lab.run(swallowing(way))
     assert run.output == "no matter"
@@ -118,6 +120,15 @@ def test_a_connect_is_refused_and_latched_although_it_was_swallowed(way, lab) ->
     text = run.problems[0].text
     assert "network is off in replay" in text
     assert "network: {allow:" in text
+    assert not run.success
+
+
+@pytest.mark.parametrize("way", [way for way in WAYS if way.__name__ in ("url", "with_urllib3", "with_requests", "with_httpx")])
+def test_a_request_of_a_client_that_is_loaded_is_a_miss(way, lab) -> None:
+    lab.record(lambda task, tools: "no matter")
+    run = lab.run(swallowing(way))
+    assert lab.kinds(run) == ["miss"]
+    assert run.miss["reason"] == "no-model-layer"
     assert not run.success
 
 

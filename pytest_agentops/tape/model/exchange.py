@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote_plus, urlsplit
 
-SECRET_QUERY = frozenset({"key", "api_key", "api-key", "apikey", "access_token", "token", "sig", "signature", "subscription-key"})
+SECRET_QUERY = frozenset(
+    (
+        *("key", "api_key", "api-key", "apikey", "x-api-key", "subscription-key", "sig", "signature", "password"),
+        *("token", "access_token", "auth_token", "refresh_token", "id_token", "secret", "client_secret"),
+        *("x-amz-signature", "x-amz-credential", "x-amz-security-token", "x-goog-signature", "x-goog-credential"),
+    )
+)
 """Query fields that hold a key: their values are never kept and never matched."""
 
 HIDDEN = "<<key>>"
+_FIELD = re.compile(r"(?<=[?&])([^=&#]+)=([^&#]*)")
+_USER = re.compile(r"(?<=//)[^/?#@]*@")
 KEPT_HEADERS = ("content-type", "content-encoding", "retry-after", "retry-after-ms", "x-should-retry", "location")
 """The only response headers that are kept: what changes how a client reads or repeats an answer."""
+
+
+def without_keys(url: str) -> str:
+    """An address as an answer names it, without the keys in its query and before its ``@``."""
+    fields = _FIELD.sub(lambda m: f"{m[1]}={HIDDEN}" if unquote_plus(m[1]).lower() in SECRET_QUERY else m[0], url)
+    return _USER.sub("", fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +48,7 @@ class Request:
         """From a whole URL; keys in its query or before its ``@`` are left out."""
         parts = urlsplit(url)
         host = parts.hostname or ""
+        host = f"[{host}]" if ":" in host else host
         port = f":{parts.port}" if parts.port is not None else ""
         pairs = parse_qsl(parts.query, keep_blank_values=True)
         query = tuple(sorted((k, HIDDEN if k.lower() in SECRET_QUERY else v) for k, v in pairs))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import re
 import zlib
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from importlib import import_module
 from typing import Any
 
-from .exchange import KEPT_HEADERS, Request, Response
+from .exchange import KEPT_HEADERS, Request, Response, without_keys
 
+_BARE_IP6 = re.compile(r"(?<=//)[0-9A-Fa-f.]*(?::[0-9A-Fa-f.]*){2,}(?=[/?#]|$)")
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 
@@ -18,7 +20,23 @@ def request_of(seen: Any, body: bytes | None = None, content_type: str = "") -> 
     """From vcr's request; `body` and `content_type` where the patch of the library knows better what will be sent."""
     headers = seen.headers
     stated = _text(headers.get("content-type") or "")
-    return Request.of(seen.method, seen.uri, _body(seen) if body is None else body, stated or content_type)
+    uri = _BARE_IP6.sub(_in_brackets, seen.uri)
+    return Request.of(seen.method, uri, _body(seen) if body is None else body, stated or content_type)
+
+
+def _in_brackets(found: re.Match[str]) -> str:
+    """The patches leave out the brackets of an IPv6 host, and a port that the scheme stands for."""
+    host, _, port = found[0].rpartition(":")
+    return f"[{host}]:{port}" if port.isdigit() and _is_ip6(host) else f"[{found[0]}]"
+
+
+def _is_ip6(host: str) -> bool:
+    import ipaddress
+
+    try:
+        return bool(ipaddress.IPv6Address(host))
+    except ValueError:
+        return False
 
 
 def _body(seen: Any) -> bytes:
@@ -41,6 +59,7 @@ def response_of(seen: Mapping[str, Any]) -> Response:
     headers: dict[str, list[str]] = {}
     for name, values in pairs:
         headers.setdefault(_text(name).lower(), []).extend(_values(values))
+    headers["location"] = [without_keys(value) for value in headers.get("location", ())]
     body = bytes(seen["body"].get("string") or b"")
     encodings = [word.strip().lower() for value in headers.get("content-encoding", ()) for word in value.split(",")]
     try:

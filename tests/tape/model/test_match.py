@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_agentops.tape.model.exchange import Request
+from pytest_agentops.tape.model.exchange import Request, without_keys
 from pytest_agentops.tape.model.match import key, normalised
 
 URL = "http://127.0.0.1:8080/v1/chat/completions"
@@ -250,3 +250,20 @@ def test_the_key_of_a_long_conversation_costs_about_what_reading_its_json_does()
         return min(times)
 
     assert best(lambda: key(request)) < 8 * best(lambda: json.loads(body))
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        ("http://h/a?key=SECRET&x=1#f", "http://h/a?key=<<key>>&x=1#f"),
+        ("/a?x=1&API%5fKEY=SECRET", "/a?x=1&API%5fKEY=<<key>>"),
+        ("https://me:SECRET@h:1/a@b?x=/@", "https://h:1/a@b?x=/@"),
+        ("/monkey?monkey=1&key2=2", "/monkey?monkey=1&key2=2"),
+    ],
+)
+def test_an_address_without_its_keys(url: str, kept: str) -> None:
+    assert without_keys(url) == kept
+
+
+def test_an_address_of_six_groups_keeps_its_brackets() -> None:
+    assert Request.of("GET", "http://me:k@[::1]:8080/a", b"").endpoint == "http://[::1]:8080"
