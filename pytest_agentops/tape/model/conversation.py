@@ -48,13 +48,24 @@ class Conversation:
         return [message for message in self.messages if message.role in SYSTEM_ROLES]
 
 
-def read(request: Request) -> Conversation | None:
-    """What a request asks; None if its body is no JSON object."""
+def named_model(request: Request) -> str | None:
+    """The model that a request names, without a look at what it says."""
+    body = _body(request)
+    return None if body is None else model_of(request.path, body)
+
+
+def _body(request: Request) -> JsonObject | None:
     try:
         body = loads(request.body)
     except (ValueError, RecursionError, ArithmeticError):
         return None
-    if not isinstance(body, dict):
+    return body if isinstance(body, dict) else None
+
+
+def read(request: Request) -> Conversation | None:
+    """What a request asks; None if its body is no JSON object."""
+    body = _body(request)
+    if body is None:
         return None
     found = Conversation(model=model_of(request.path, body))
     reader = _Reader()

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from ...schema.values import Json, JsonObject, digest
-from .conversation import Conversation, read
+from .conversation import Conversation, named_model, read
 from .exchange import Request
 
 _NO_TALK = re.compile(r"embed|moderation|rerank", re.IGNORECASE)
@@ -15,7 +15,7 @@ _NO_TALK = re.compile(r"embed|moderation|rerank", re.IGNORECASE)
 
 def models_of(requests: Iterable[Request]) -> str | list[str] | None:
     """The model that the requests name; a sorted list of several; None if no request was a model's."""
-    found = sorted({asked.model for request in requests if (asked := read(request)) is not None and asked.model})
+    found = sorted({model for request in requests if (model := named_model(request))})
     return found[0] if len(found) == 1 else found or None
 
 
