@@ -12,7 +12,7 @@ from .runner.modes import RECORD_WORDS, has_recording
 from .schema.case import Case
 from .schema.run import Problem, Run
 from .settings import Settings
-from .tape.cassette import hybrid_command, record_command
+from .tape.cassette import hybrid_command, model_command, record_command
 from .tape.store import folder_for
 
 
@@ -44,6 +44,7 @@ class Commands:
         """Put these commands where the tape, which knows no node ids, wrote its own."""
         folder = folder_for(self._settings.cassettes, case.suite, case.name).name
         ours = {record_command(folder, word): self.record(word) for word in RECORD_WORDS if word != "none"}
+        ours[model_command(folder)] = self._line(["--agent-mode=hybrid", "--agent-record=all"])
         ours[hybrid_command(folder)] = self._line(["--agent-mode=hybrid"])
         run.stop = _said(run.stop, ours)
         run.stale[:] = _said(run.stale, ours)

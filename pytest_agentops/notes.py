@@ -58,7 +58,8 @@ class Notes:
         if not self._stale:
             return []
         causes = sorted(self._stale, key=lambda cause: (-len(self._stale[cause]), cause))
-        lines = [f"stale: {len(causes)} difference{'' if len(causes) == 1 else 's'} between recordings and today"]
+        differences = f"{len(causes)} difference{'' if len(causes) == 1 else 's'}"
+        lines = [f"stale: {differences} between recordings and today; --agent-record=stale records anew"]
         for suite, cause in causes[:SHOWN]:
             lines.append(f"  {suite}: {cause}: {_listed(sorted(self._stale[suite, cause]))}")
         return lines if len(causes) <= SHOWN else [*lines, f"  and {len(causes) - SHOWN} more"]

@@ -77,7 +77,7 @@ def one_trial(item: CaseItem, case: Case) -> tuple[Run, Offer | None]:
 def warn_of_unread_setup(item: CaseItem, case: Case, run: Run, offer: Offer | None) -> None:
     """A `setup` that neither tools nor agent nor a fixture asked for is most likely a slip."""
     read = item.setup_read or run.setup_read or offer is None or offer.read_setup
-    if case.fields.setup and run.messages and not read:
+    if case.fields.setup and run.outcome == "completed" and not read:
         item.warn(
             pytest.PytestWarning(
                 "setup: nobody reads it: no factory of tools takes `setup`, and neither task.setup nor the fixture agent_case "

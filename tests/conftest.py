@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import anthropic  # noqa: F401
+import h11  # noqa: F401
+import httpcore  # noqa: F401
+import httpcore2  # noqa: F401
+import openai  # noqa: F401
 import pytest
-import vcr.patch  # noqa: F401  what it patches must be the modules that later tests use
-import yaml  # noqa: F401  pytester forgets modules that a test imports first, and yaml's C part cannot be imported twice
+import vcr.patch  # noqa: F401
+import yaml  # noqa: F401
+
+# pytester forgets the modules that a test imports first. yaml's C part cannot be imported twice; of HTTP clients there would be
+# two copies: one that the tap patches, and one whose exceptions are caught.
 
 
 @pytest.fixture(autouse=True)

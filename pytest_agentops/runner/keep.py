@@ -35,7 +35,8 @@ def settle_pins(setting: Setting, run: Run) -> None:
             run.stale.append(sentence)
             if fatal:
                 setting.session.latch(Problem(kind="cassette", text=sentence))
-    if setting.plan.model.replay and model is not None:
+    # with the model live a change is what is judged, not a fault of the recording, unless that is to be made anew
+    if model is not None and (setting.plan.model.replay or setting.trial.record == "stale"):
         run.stale += _changed(setting.cassette.pins, run.pins)
     if setting.plan.mode == "hybrid":
         run.recorded_model = setting.cassette.pins.model
@@ -109,8 +110,8 @@ def _is_good(setting: Setting, run: Run) -> bool:
     expect = setting.trial.case.fields.expect
     if run.outcome == (expect.outcome if expect and expect.outcome else "completed"):
         return True
-    # an agent that crashed has no good recording to spoil, if it is the first
-    return not (setting.folder / "tools.yaml").exists() if run.outcome == "error" else run.outcome != "timed_out"
+    # an agent that crashed did not end by itself: kept, a missing key or a slip would be replayed from then on
+    return run.outcome not in ("error", "timed_out")
 
 
 def _would_replay(setting: Setting) -> bool:

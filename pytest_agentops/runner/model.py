@@ -39,11 +39,14 @@ class ModelLayer:
         recorder: ModelRecorder | None,
         allow: Sequence[str] = (),
         priced_at: dt.datetime | None = None,
+        absent: str = "",
     ) -> None:
         self.layer = layer
         self.session = session
         self.player = player
         self.recorder = recorder
+        self.absent = absent
+        """What to say of a request where there is no recording at all (canned answers need none, a model does)."""
         self.priced_at = priced_at
         """The moment whose prices hold: the recording's, so that its cost stays the same; None: now."""
         self.requests: list[Request] = []
@@ -82,6 +85,9 @@ class ModelLayer:
         return response
 
     def _recorded(self, request: Request) -> Exchange | None:
+        if self.absent:
+            self.session.latch(Problem(kind="cassette", text=self.absent))
+            raise CassetteMiss(self.absent, data={"reason": "no-recording", "method": request.method, "path": request.path})
         if self.player is None:
             return None
         try:

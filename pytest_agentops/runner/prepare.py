@@ -176,7 +176,8 @@ def _model_layer(
 
     One that is imported later meets the network guard.
     """
-    if recorded is None and not chosen.model.live and not any(name in sys.modules for name in _CLIENTS):
+    absent = cassette is None and not chosen.model.live
+    if recorded is None and not chosen.model.live and not absent and not any(name in sys.modules for name in _CLIENTS):
         return None
     from ..tape.model.exchange import ModelCassette
     from ..tape.model.player import ModelPlayer
@@ -193,6 +194,7 @@ def _model_layer(
         recorder=ModelRecorder() if chosen.model.write else None,
         allow=network.allow if network else (),
         priced_at=_moment(cassette) if chosen.model.replay else None,
+        absent=str(missing(trial.folder / "tools.yaml", shown=_shown(trial, trial.folder))) if absent else "",
     )
 
 

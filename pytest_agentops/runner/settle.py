@@ -69,7 +69,8 @@ def _failure_sentence(failure: BaseException, first: Problem | None) -> str:
     if isinstance(failure, CassetteMiss):  # of several, the first: what came after follows from it
         return _miss_sentence(first.data if first is not None else failure.data)
     if isinstance(failure, ToolError):
-        return f"the agent did not catch the tool's error: {failure}"
+        kind = f"{failure.error.type}: " if failure.error is not None else ""
+        return f"the agent did not catch the error of {failure.tool}: {kind}{failure}"
     return f"the agent raised {type(failure).__name__}: {failure}"
 
 
@@ -175,6 +176,8 @@ def _cost(setting: Setting, run: Run) -> None:
         ),
         Decimal(0),
     )
+    if session.missed_model is not None:
+        return  # what the rest of the run would have cost nobody knows
     asked = setting.model is not None and bool(setting.model.requests)
     if not session.usages and model is not None and not asked:
         session.labels.add("model_never_seen")

@@ -6,11 +6,23 @@ from pathlib import Path
 
 from ..schema import document
 from ..schema.parsed import ParsedCache
-from .reading import END, START, again, hybrid_command, missing, read_text, record_command, relative, the_case, whole_document
+from .reading import (
+    END,
+    START,
+    again,
+    hybrid_command,
+    missing,
+    model_command,
+    read_text,
+    record_command,
+    relative,
+    the_case,
+    whole_document,
+)
 from .recording import FORMAT, Recording, ToolsCassette
 from .shape import check, lines_of_calls, read_value
 
-__all__ = ["Recording", "ToolsCassette", "dump", "hybrid_command", "loads", "missing", "read", "record_command"]
+__all__ = ["Recording", "ToolsCassette", "dump", "hybrid_command", "loads", "missing", "model_command", "read", "record_command"]
 
 
 def dump(cassette: ToolsCassette) -> str:

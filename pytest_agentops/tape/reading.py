@@ -100,6 +100,11 @@ def hybrid_command(folder: str) -> str:
     return record_command(folder).replace("--agent-record=all", "--agent-mode=hybrid")
 
 
+def model_command(folder: str) -> str:
+    """The command that records the model's part of `folder` again and leaves the tools as they are recorded."""
+    return record_command(folder).replace("--agent-record=all", "--agent-mode=hybrid --agent-record=all")
+
+
 def again(path: Path) -> str:
     """The cure for a file that is of no use."""
     return f"{record_command(path.parent.name)}, or take the file back from version control"

@@ -38,7 +38,7 @@ def test_stale_recordings_are_grouped_by_suite_and_cause() -> None:
         notes.of_run("bank/b", run(stale=(f"{tool}: the tool is gone since the recording was made",)))
     gone = "the tool is gone since the recording was made: b"
     assert notes.lines() == [
-        "stale: 8 differences between recordings and today",
+        "stale: 8 differences between recordings and today; --agent-record=stale records anew",
         f"  shop: {changed}: a, b, c, d, e and 3 more",
         f"  bank: {changed}: a",
         *(f"  bank: {tool}: {gone}" for tool in "uvw"),
@@ -74,7 +74,7 @@ def test_a_contract_that_changed_is_one_line_for_all_trials(project: Project) ->
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(
         [
-            "stale: 1 difference between recordings and today",
+            "stale: 1 difference between recordings and today; --agent-record=stale records anew",
             "  demo: sums.add: its contract changed since the recording (* -> *): one",
             "results: *",
         ],

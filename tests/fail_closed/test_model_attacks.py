@@ -56,13 +56,24 @@ def test_the_printed_hybrid_command_runs_what_was_run(place, recorded) -> None:
     result = place.run("--agent-model=gpt-5-mini")
     result.assert_outcomes(failed=1)
     command = "pytest --agent-evals --agent-model=gpt-5-mini --agent-mode=hybrid cases/s.yaml::one"
-    result.stdout.fnmatch_lines([f"*to judge the change*{command}"])
+    keep = command.replace("--agent-mode=hybrid", "--agent-mode=hybrid --agent-record=all")
+    result.stdout.fnmatch_lines(
+        [
+            f"*the change is intended -> {keep}   (no tool is called)",
+            f"*to judge it first      -> {command}   (no tool is called, nothing is kept)",
+            f"*other calls follow     -> {command.replace('mode=hybrid', 'record=all')}   (tools are called for real)",
+        ]
+    )
     assert "-k one" not in result.stdout.str()
     with ProtocolServer(looks_up("W-1")) as server:
         ask(place, server.url)
         place.run(*command.split()[2:]).assert_outcomes(passed=1)
         assert {seen.json["model"] for seen in server.requests} == {"gpt-5-mini"}
     assert (place.trial["pins"]["model"], place.trial["recorded_model"]) == ("gpt-5-mini", "gpt-4o-mini")
+    with ProtocolServer(looks_up("W-1")) as server:
+        ask(place, server.url)
+        place.run(*keep.split()[2:]).assert_outcomes(passed=1)
+    place.run("--agent-model=gpt-5-mini").assert_outcomes(passed=1)
 
 
 def test_an_expected_failure_does_not_hide_an_unanswerable_run(place, recorded) -> None:

@@ -442,3 +442,44 @@ def test_a_model_layer_that_is_no_more_is_removed(lab, shop, recorded) -> None:
     lab.record(lambda task, tools: "nothing", shop)
     assert not (lab.folder / "model.yaml").exists()
     assert lab.run(lambda task, tools: "nothing", shop).success
+
+
+def test_an_agent_that_crashed_leaves_no_recording_for_once_to_keep(lab, shop) -> None:
+    def crashes(task, tools):
+        tools.call("orders.get", order_id="W-1")
+        raise KeyError("a slip")
+
+    first = lab.run(crashes, shop, record="once")
+    assert (first.outcome, first.labels) == ("error", ["not_recorded"])
+    assert not lab.tape.exists()
+    with ProtocolServer(SCRIPT) as server:
+        assert lab.run(chatting(server.url), shop, record="once").success
+    wanted = lab.run(crashes, shop, record="all", expect={"outcome": "error"})
+    assert "recorded" in wanted.labels, "a case that wants the error records it"
+
+
+def test_stale_in_hybrid_keeps_the_new_answers_and_calls_no_tool(lab, shop, recorded, tripped) -> None:
+    tripped.clear()
+    script = [use_tools(call("orders__get", order_id="W-1")), say("Open, it is.")]
+    with ProtocolServer(script * 2) as server:
+        run = lab.run(chatting(server.url, prompt="Sage."), shop, mode="hybrid", record="stale")
+    assert (run.success, run.mode, tripped) == (True, "hybrid", [])
+    assert "recorded" in run.labels
+    again = lab.run(chatting(recorded, prompt="Sage."), shop)
+    assert (again.success, again.output) == (True, "Open, it is.")
+
+
+def test_the_cost_of_a_run_that_broke_off_at_the_model_is_unknown(lab, shop, recorded) -> None:
+    run = lab.run(chatting(recorded, prompt="Be brief."), shop)
+    assert (run.cost_usd, run.usage) == (None, None)
+
+
+def test_canned_answers_need_no_recording_but_a_model_does(lab) -> None:
+    contracts = {"orders.get": {"effect": "read", "answers": [{"result": "open"}]}}
+    assert lab.run(lambda task, tools: tools.call("orders.get"), contracts=contracts).success
+    with ProtocolServer(SCRIPT) as server:
+        run = lab.run(chatting(server.url), contracts=contracts)
+        assert server.count == 0
+    assert lab.kinds(run) == ["cassette"]
+    assert "there is no recording" in run.problems[0].text
+    assert "--agent-record=once" in run.problems[0].text

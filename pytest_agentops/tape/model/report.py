@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ...schema.pins import Pins
 from ...schema.values import JsonObject
-from ..cassette import hybrid_command, record_command
+from ..cassette import hybrid_command, model_command, record_command
 from ..wording import WIDTH, cut, folder_of, laid_out, pin_text, plain, times, trial_of
 from .conversation import Conversation, read
 from .difference import Difference, differences, distance, shared
@@ -233,7 +233,11 @@ def _fixes(folder: str, reason: MissReason, found: Sequence[Difference], *, talk
     elif not talks:
         ways.append(_TO_A_TOOL)
     else:
-        ways.append(("to judge the change", f"ask the real model, with every tool frozen: {hybrid_command(folder)}"))
+        ways[-1:] = [
+            ("the change is intended", f"{model_command(folder)}   (no tool is called)"),
+            ("to judge it first", f"{hybrid_command(folder)}   (no tool is called, nothing is kept)"),
+            ("other calls follow", f"{again}   (tools are called for real)"),
+        ]
     return ways
 
 

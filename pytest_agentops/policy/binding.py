@@ -1,0 +1,130 @@
+"""Policies and tools brought together, once a suite: names resolved, tiers known, what was left open said at its place."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..errors import Mistake
+from ..schema.contract import Contract
+from ..schema.suggest import did_you_mean
+from ..schema.tier import Tier
+from ..schema.values import JsonObject
+from .attributes import ROOTS, declared_names
+from .conditions import Attribute
+from .match import fits
+from .model import Policy, Rule
+from .tiers import has_thresholds, tier_of, weaker_than_floor
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A policy as a decision needs it."""
+
+    policy: Policy
+    denies: tuple[Rule, ...]
+    ordered: tuple[Rule, ...]
+    thresholds: bool
+
+    @property
+    def abstains(self) -> bool:
+        """Whether it only forbids, limits or logs, and leaves the decision to others."""
+        return not self.ordered and self.policy.default is None
+
+
+@dataclass(frozen=True, slots=True)
+class BoundTool:
+    """A tool with the policies that are for it."""
+
+    contract: Contract
+    tier: Tier
+    declared: frozenset[str]
+    """The arguments that a bare name may mean."""
+    facts: JsonObject
+    """What ``tool.*`` reads."""
+    enforced: tuple[Bound, ...]
+    shadow: tuple[Bound, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """All policies over all tools of a case; what `decide` works with."""
+
+    tools: Mapping[str, BoundTool]
+    enforced: bool
+    """Whether any policy is enforced at all; without one every known tool is allowed."""
+
+
+def bind(policies: Iterable[Policy], contracts: Mapping[str, Contract]) -> Policies:
+    """The policies for these tools. Ask `check` for what is wrong with them first."""
+    known = tuple(policies)
+    tools = {name: _tool(name, contract, [p for p in known if fits(p.tool, name)]) for name, contract in contracts.items()}
+    return Policies(tools, any(policy.mode == "enforce" for policy in known))
+
+
+def _tool(name: str, contract: Contract, policies: Sequence[Policy]) -> BoundTool:
+    bound = [Bound(p, p.denies, p.ordered, has_thresholds(p)) for p in policies]
+    tier = tier_of(policies, contract)
+    return BoundTool(
+        contract=contract,
+        tier=tier,
+        declared=declared_names(contract),
+        facts={"name": name, "tier": int(tier), "effect": contract.effect or "irreversible"},
+        enforced=tuple(b for b in bound if b.policy.mode == "enforce"),
+        shadow=tuple(b for b in bound if b.policy.mode == "shadow"),
+    )
+
+
+def check(policies: Sequence[Policy], contracts: Mapping[str, Contract], context: Collection[str]) -> list[Mistake]:
+    """What is wrong between policies, tools and a case's context: unclear names, and less than a tier's floor."""
+    found: dict[Mistake, None] = {}
+    for name, contract in contracts.items():
+        declared = declared_names(contract)
+        for policy in policies:
+            if fits(policy.tool, name):
+                found.update(dict.fromkeys(_names(policy, contract, declared, context)))
+        found.update(dict.fromkeys(weaker_than_floor(policies, contract)))
+    return sorted(found, key=lambda m: (m.file, m.line, m.col, m.found))
+
+
+def unused(policies: Sequence[Policy], contracts: Collection[str]) -> list[Mistake]:
+    """Policies that are for none of these tools: a slip of the pen, or a file that serves several suites."""
+    return [
+        policy.source.mistake(f"tool: {policy.tool!r} is none of the tools", "", did_you_mean(policy.tool, contracts), key="tool")
+        for policy in policies
+        if not any(fits(policy.tool, name) for name in contracts)
+    ]
+
+
+def _names(policy: Policy, contract: Contract, declared: frozenset[str], context: Collection[str]) -> list[Mistake]:
+    found = []
+    for placed, condition in policy.conditions:
+        for attribute in condition.attributes:
+            why = _unclear(attribute, contract, declared, context)
+            if why:
+                found.append(placed.source.mistake(*why, key="if", at=condition.lead + attribute.at))
+    for limit in policy.limits:
+        why = _unclear(limit.sum, contract, declared, context) if limit.sum is not None else None
+        if why:
+            found.append(limit.source.mistake(*why, key="limit"))
+    for entry in policy.attributes:
+        why = _unclear(Attribute(entry.path), contract, declared, context)
+        if why:
+            found.append(policy.source.mistake(*why, key="attributes"))
+    return found
+
+
+def _unclear(
+    attribute: Attribute, contract: Contract, declared: frozenset[str], context: Collection[str]
+) -> tuple[str, str, str] | None:
+    """Why a bare name could be read in two ways; None if it cannot."""
+    first, name = attribute.path[0], attribute.name
+    if first in ROOTS:
+        return None
+    if first in declared and first in context:
+        found = f"{name!r} is an argument of {contract.name} and a key of the context"
+    elif contract.open:
+        found = f"{name!r} may be an argument or a key of the context: {contract.name} does not declare its arguments"
+    else:
+        return None
+    return found, "", f"write args.{name} or context.{name}"

@@ -1,0 +1,191 @@
+"""Autonomy tiers: what happens by default, and how low a policy may go.
+
+0 read-only: allow. 1 draft: allow, but one person agrees to what cannot be taken back. 2 low-risk write: only what a rule allows.
+3 high-risk write: two people, or amounts below which the agent acts alone. 4 production control: two people, a change ticket
+and a sandbox, never alone. A tool that declares no tier is 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from ..errors import Mistake
+from ..schema.contract import Contract
+from ..schema.policy import ApprovalNeed, Verdict
+from ..schema.tier import Tier
+from .attributes import Kind, Path, Prepared
+from .conditions import Condition, readings
+from .match import fits
+from .model import Policy, Rule
+
+TWO_PEOPLE = ApprovalNeed(role=None, count=2)
+ONE_PERSON = ApprovalNeed(role=None, count=1)
+EVIDENCE = ("change_ticket", "sandbox")
+"""What the case's context must hold before a tool of tier 4 is called."""
+
+
+@dataclass(frozen=True, slots=True)
+class TierDefault:
+    """What happens where no rule applies."""
+
+    verdict: Verdict
+    need: ApprovalNeed | None = None
+
+
+def tier_of(policies: Sequence[Policy], contract: Contract) -> Tier:
+    """The strictest tier that the contract and its policies name; 4 if none does."""
+    named = [policy.tier for policy in policies if policy.tier is not None and policy.mode == "enforce"]
+    if contract.tier is not None:
+        named.append(contract.tier)
+    return Tier(max(named, default=Tier.PRODUCTION))
+
+
+def final(contract: Contract) -> bool:
+    """Whether a call cannot be taken back: so declared, or not declared at all."""
+    return contract.effect is None or contract.effect == "irreversible"
+
+
+def default_of(tier: Tier, contract: Contract, *, thresholds: bool = False) -> TierDefault:
+    """The tier's own default; `thresholds`: the policy has amounts above which a person is asked."""
+    if tier is Tier.READ_ONLY or (tier is Tier.DRAFT and not final(contract)):
+        return TierDefault("allow")
+    if tier is Tier.DRAFT:
+        return TierDefault("require_approval", ONE_PERSON)
+    if tier is Tier.LOW_RISK_WRITE or (tier is Tier.HIGH_RISK_WRITE and thresholds):
+        return TierDefault("deny")
+    return TierDefault("require_approval", TWO_PEOPLE)
+
+
+def people(tier: Tier, contract: Contract, *, thresholds: bool) -> int:
+    """How many people at least must agree to a call, whatever a rule says."""
+    if tier is Tier.PRODUCTION or (tier is Tier.HIGH_RISK_WRITE and not thresholds):
+        return 2
+    return 1 if tier is Tier.DRAFT and final(contract) else 0
+
+
+# --- thresholds
+
+
+class _Above:
+    """Values of every call in which one attribute is above all the numbers that it is compared with."""
+
+    def __init__(self, path: Path, top: Decimal) -> None:
+        self.path = path
+        self.top: Prepared = (Kind.NUMBER, top)
+
+    def get(self, path: Path) -> Prepared | None:
+        return self.top if path == self.path else (Kind.FREE, None)
+
+
+def has_thresholds(policy: Policy) -> bool:
+    """Whether every `allow` ends at an amount above which a person is asked; a policy that allows nothing has none."""
+    allows = [rule for rule in policy.rules if rule.verdict == "allow"]
+    return policy.default != "allow" and bool(allows) and all(_bounded(policy, rule) for rule in allows)
+
+
+def _bounded(policy: Policy, rule: Rule) -> bool:
+    if rule.condition is None:
+        return False
+    for path in _amounts(rule.condition):
+        numbers = [r.number for _, c in policy.conditions for r in readings(c) if r.path == path and r.use != "len"]
+        above = _Above(path, max(Decimal(n) for n in numbers if n is not None) + 1)
+        if rule.condition.holds(above) is False and _asks(policy, above):
+            return True
+    return False
+
+
+def _amounts(condition: Condition) -> list[Path]:
+    """The attributes that are compared with numbers."""
+    return list(dict.fromkeys(r.path for r in readings(condition) if r.number is not None and r.use != "len"))
+
+
+def _asks(policy: Policy, above: _Above) -> bool:
+    """Whether a person may be asked there; where a rule asks only in some of these calls, the rest falls to deny."""
+    if policy.default == "require_approval":
+        return True
+    asking = (rule for rule in policy.rules if rule.verdict == "require_approval")
+    return any(rule.condition is None or rule.condition.holds(above) is not False for rule in asking)
+
+
+# --- the floor
+
+
+def weaker_than_floor(policies: Sequence[Policy], contract: Contract) -> list[Mistake]:
+    """Where policies allow a tool more than its tier does; a policy with `override_tier` may, except for tier 4."""
+    fitting = [p for p in policies if p.mode == "enforce" and fits(p.tool, contract.name)]
+    tier = tier_of(fitting, contract)
+    found: list[Mistake] = []
+    for policy in fitting:
+        if policy.override_tier is not None and tier is Tier.PRODUCTION:
+            hint = "remove it" if contract.tier is not None else "declare the tool's tier"
+            found.append(_say(policy, f"{contract.name} is tier 4, which cannot be overridden", hint, key="override_tier"))
+        elif policy.override_tier is None:
+            found += _of_policy(policy, contract, tier)
+    if not any(policy.override_tier is not None for policy in fitting):
+        found += _controls(fitting, contract, tier)
+    return found
+
+
+def _of_policy(policy: Policy, contract: Contract, tier: Tier) -> Iterator[Mistake]:
+    name = contract.name
+    if policy.tier is not None and contract.tier is not None and policy.tier < contract.tier:
+        yield _say(policy, f"tier: {name} declares tier {contract.tier}", "a policy may only raise it", key="tier")
+    if policy.default == "allow" and tier is not Tier.READ_ONLY:
+        yield _say(policy, f"default: allow, but {name} is tier {int(tier)}", "only tier 0 is allowed by default", key="default")
+    thresholds = has_thresholds(policy)
+    needed = people(tier, contract, thresholds=thresholds)
+    if needed == 0:
+        return
+    for rule in policy.ordered:
+        if rule.verdict == "allow" and not (tier is Tier.HIGH_RISK_WRITE and _bounded(policy, rule)):
+            yield _rule(rule, f"{rule.id} allows {name} without a person; it is tier {int(tier)}", _cure(tier))
+        elif (
+            rule.verdict == "require_approval"
+            and rule.need is not None
+            and rule.need.count < needed
+            and not policy_allows(policy)
+        ):
+            yield _rule(rule, f"{rule.id} asks one person; {name} is tier {int(tier)}", f"tier {int(tier)} asks two: count: 2")
+    if policy.default_need is not None and policy.default_need.count < needed and not policy_allows(policy):
+        yield _say(policy, f"default: one person is asked; {name} is tier {int(tier)}", "write count: 2", key="default")
+
+
+def policy_allows(policy: Policy) -> bool:
+    """Whether a rule allows at all."""
+    return any(rule.verdict == "allow" for rule in policy.rules)
+
+
+def _cure(tier: Tier) -> str:
+    if tier is Tier.HIGH_RISK_WRITE:
+        return "give it an upper bound on an amount, and a rule that asks a person above it (or name the ticket in override_tier)"
+    if tier is Tier.PRODUCTION:
+        return "tier 4 never allows by itself: require_approval with count: 2 (or declare the tool's tier)"
+    return "write require_approval, or name the ticket in override_tier"
+
+
+def _controls(policies: Sequence[Policy], contract: Contract, tier: Tier) -> Iterator[Mistake]:
+    """What a tier asks for beside the decision, as far as a contract and a policy can say it."""
+    name = contract.name
+    if policies and tier is Tier.READ_ONLY and contract.effect != "read":
+        effect = contract.effect or "not declared"
+        yield _say(policies[0], f"{name} is tier 0, but its effect is {effect}", "tier 0 is for tools that only read")
+    allowing = next((rule for policy in policies for rule in policy.rules if rule.verdict == "allow"), None)
+    if tier is Tier.LOW_RISK_WRITE and allowing is not None:
+        if contract.idempotency_key is None:
+            yield _rule(allowing, f"{name} is tier 2 and has no idempotency key", "name its argument: idempotency_key=")
+        if not any(limit.condition is None for policy in policies for limit in policy.limits):
+            yield _rule(allowing, f"{name} is tier 2 and has no limit", "add a rule such as limit: {per: session, max: 10}")
+    asking = next((rule for policy in policies for rule in policy.ordered), None)
+    windows = [window for policy in policies for window in policy.windows if window.condition is None]
+    if tier is Tier.PRODUCTION and asking is not None and not windows:
+        yield _rule(asking, f"{name} is tier 4 and has no time window", "add a rule such as within: {days: [mon-fri], tz: UTC}")
+
+
+def _say(policy: Policy, found: str, hint: str = "", *, key: str = "") -> Mistake:
+    return policy.source.mistake(found, "", hint, key=key)
+
+
+def _rule(rule: Rule, found: str, hint: str) -> Mistake:
+    return rule.source.mistake(found, "", hint)
