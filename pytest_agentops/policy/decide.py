@@ -8,12 +8,12 @@ rules are united, and one that cannot be met is a deny.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
-from ..schema.policy import ApprovalNeed, Decision, Obligations, Request
+from ..schema.policy import Decision, Obligations, Request
 from ..schema.tier import Tier
 from .attributes import Values
 from .binding import Bound, BoundTool, Policies
+from .needs import united
 from .opinion import Opinion, by_tier, opinion
 from .tiers import EVIDENCE
 
@@ -108,37 +108,10 @@ def _as_decision(
         where=first.where or None,
         message=first.message,
         tier=int(tool.tier),
-        approvals=_united([need for o in every for need in o.needs]) if asks else (),
+        approvals=united([need for o in every for need in o.needs]) if asks else (),
         obligations=obligations,
         charges=tuple(charges[key] for key in sorted(charges)),
         unknown=first.unknown,
         overrides=tuple(sorted({o.override for o in every if o.override is not None})),
         shadow=shadow,
-    )
-
-
-def _united(needs: Iterable[ApprovalNeed]) -> tuple[ApprovalNeed, ...]:
-    """One need a role: the greatest count, the shortest time, only what every rule lets the approver edit."""
-    roles: dict[str | None, ApprovalNeed] = {}
-    for need in needs:
-        known = roles.get(need.role)
-        roles[need.role] = need if known is None else _both(known, need)
-    named = sum(need.count for role, need in roles.items() if role is not None)
-    anybody = roles.pop(None, None)
-    if anybody is not None and anybody.count > named:  # those who are named are somebody, too
-        roles[None] = replace(anybody, count=anybody.count - named)
-    return tuple(roles[role] for role in sorted(roles, key=lambda r: (r is None, r or "")))
-
-
-def _both(one: ApprovalNeed, other: ApprovalNeed) -> ApprovalNeed:
-    if one.allow_edit is None or other.allow_edit is None:
-        edit = other.allow_edit if one.allow_edit is None else one.allow_edit
-    else:
-        edit = tuple(sorted(set(one.allow_edit) & set(other.allow_edit)))
-    return ApprovalNeed(
-        role=one.role,
-        count=max(one.count, other.count),
-        distinct_from=tuple(sorted({*one.distinct_from, *other.distinct_from})),
-        expires_s=min(one.expires_s, other.expires_s),
-        allow_edit=edit,
     )

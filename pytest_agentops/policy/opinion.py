@@ -12,6 +12,7 @@ from .attributes import Kind, Prepared, Values
 from .binding import Bound, BoundTool
 from .conditions import Condition
 from .model import Declared, LimitRule, Placed, Policy, Rule
+from .needs import united
 from .tiers import default_of, people
 
 _DIGITS = 2_200
@@ -280,15 +281,16 @@ def _over(found: Opinion, limit: LimitRule) -> Opinion:
 def _floored(found: Opinion, bound: Bound, tool: BoundTool) -> Opinion:
     """Not below the people that the tier asks for; a ticket may say so, but not for tier 4."""
     least = people(tool.tier, tool.contract, thresholds=bound.thresholds)
-    have = sum(need.count for need in found.needs)
+    needs = united(found.needs)  # two rules that ask the same role ask one and the same person
+    have = sum(need.count for need in needs)
     if found.verdict == "deny" or found.abstains or have >= least:
         return found
     ticket = bound.policy.override_tier
     if ticket is not None and tool.tier is not Tier.PRODUCTION:
         return replace(found, override=ticket)
-    if found.needs:
-        first, *rest = found.needs
+    if needs:
+        first, *rest = needs
         return replace(found, needs=(replace(first, count=first.count + least - have), *rest))
     message = f"{found.message}; tier {int(tool.tier)} asks {least} {'person' if least == 1 else 'people'}"
-    needs = (ApprovalNeed(role=None, count=least),)
-    return replace(found, verdict="require_approval", reason="tier_default", needs=needs, message=message)
+    anybody = (ApprovalNeed(role=None, count=least),)
+    return replace(found, verdict="require_approval", reason="tier_default", needs=anybody, message=message)

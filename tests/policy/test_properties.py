@@ -118,3 +118,12 @@ def test_a_decision_is_whole(lines: list[str], tier: int | None, call: Request) 
     if tier in (4, None):
         assert found.verdict != "allow"
         assert sum(need.count for need in found.approvals) >= 2 or found.verdict == "deny"
+
+
+def test_two_rules_that_ask_one_role_are_no_two_people() -> None:
+    """Found by the property above."""
+    text = rules("{limit: {max: 1, else: require_approval:m}}", "{require_approval: m}")
+    call = request({}, context={"sandbox": True, "change_ticket": "C"}, spent={"p0.yaml#payments.refund/1": Decimal(1)})
+    found = evaluate(bound(text, tier=4), call)
+    assert found.verdict == "require_approval"
+    assert sum(need.count for need in found.approvals) == 2
