@@ -24,6 +24,8 @@ _LOOKUPS = ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"
 _SENDS = ("socket.connect", "socket.sendto", "socket.sendmsg")
 _THREADS = ("_thread.start_new_thread", "_thread.start_joinable_thread")
 _CHILDREN = ("subprocess.Popen", "os.posix_spawn", "os.spawn", "os.system", "os.exec", "os.fork", "os.forkpty")
+_PYTESTS_OWN = (b"PYTEST_CURRENT_TEST", "PYTEST_CURRENT_TEST")
+"""What pytest sets for every phase of every test."""
 _OWN_HOSTS = ("localhost", "::1", "", "None", "0.0.0.0", "::")
 _EVERYWHERE = ("0.0.0.0", "::", "")
 
@@ -65,7 +67,7 @@ class NetworkGuard:
                 self.children.append(name)
         elif self._strays and event in _THREADS:
             self._inherit(args[0])
-        elif event == "os.putenv" or event == "os.unsetenv":
+        elif (event == "os.putenv" or event == "os.unsetenv") and args[0] not in _PYTESTS_OWN:
             self.environment += 1
 
     def stray(self, threads: Iterable[threading.Thread], told: Callable[[str], None] | None) -> None:
