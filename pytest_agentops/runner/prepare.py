@@ -146,7 +146,7 @@ def _player(trial: Trial, chosen: Plan, cassette: ToolsCassette | None, toolbox:
     if cassette is None or not chosen.tools.replay:
         return None
     how = trial.case.fields.replay
-    return Player(cassette, toolbox.contracts, order=how.order if how else "any", repeat_reads=chosen.swapped, pins=None)
+    return Player(cassette, toolbox.contracts, order=how.order if how else "any", repeat_reads=chosen.swapped)
 
 
 def _model_cassette(trial: Trial, chosen: Plan, cassette: ToolsCassette | None) -> ModelCassette | None:

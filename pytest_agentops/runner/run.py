@@ -12,6 +12,7 @@ from contextlib import contextmanager, nullcontext
 from ..errors import AgentOpsError, CassetteError
 from ..redact.membrane import Membrane
 from ..redact.secrets import from_environment
+from ..schema import money
 from ..schema.run import Problem, Run
 from .conversation import converse, turns_of
 from .forks import end_child, fork_notes
@@ -32,10 +33,15 @@ __all__ = ["Trial", "run_trial"]
 def run_trial(trial: Trial) -> Run:
     """Run the agent once; never raises for what the agent, the tools or the recording did wrong: the run says so."""
     recorded = trial.record in ("none", "stale") or has_recording(trial.folder)  # asked only where it matters
-    run = _run(trial, plan(trial.mode, trial.record, recorded=recorded))
-    if trial.record == "stale" and run.stale:
-        return _run(trial, plan(trial.mode, "all", recorded=True))
-    return run
+    chosen = plan(trial.mode, trial.record, recorded=recorded)
+    run = _run(trial, chosen)
+    if trial.record != "stale" or not run.stale:
+        return run
+    again = _run(trial, plan(trial.mode, "all", recorded=True))
+    if chosen.live:  # what it took to see that it is stale was paid, too
+        again.cost_usd = money.total([run.cost_usd, again.cost_usd])
+        again.usage = None if run.usage is None or again.usage is None else run.usage + again.usage
+    return again
 
 
 def _run(trial: Trial, chosen: Plan) -> Run:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import Literal, Protocol, TypeAlias
 
@@ -44,6 +44,9 @@ class Usage:
     """Of `input`: written to the provider's cache."""
     reasoning: int = 0
     """Of `output`."""
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(**{part.name: getattr(self, part.name) + getattr(other, part.name) for part in fields(self)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -96,7 +96,8 @@ class Recorder:
     ) -> ToolsCassette:
         """The recording; `before` is the one that it adds to.
 
-        Calls without an answer are left out, and the recording says so: `save` refuses it, `save_partial` takes it.
+        Calls without an answer are left out, and the recording says so: `save_recording` refuses it, `save_partial_recording`
+        takes it.
         """
         with self._lock:
             slots = list(self._slots)

@@ -38,29 +38,6 @@ def _safe(name: str) -> str:
     return f"{clean[:80]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
-def save(path: Path, cassette: ToolsCassette, scan: Scan | None = None) -> bool:
-    """Write the recording unless the file says the same already; True if bytes were written.
-
-    Atomic: the old file is whole until the new one is. Raises `CassetteError` where it cannot be written and `SecretFound`
-    where it would hold a secret; then nothing is left behind.
-    """
-    _all_answered(path, cassette.unanswered)
-    old = _read_old(path)
-    keep = _settled(old, cassette) if old is not None else cassette
-    written = old is None or keep.as_json() != old.as_json()
-    if written:
-        write_files({path: dump(keep)}, scan)
-    remove(path.with_name(PARTIAL))
-    return written
-
-
-def save_partial(path: Path, cassette: ToolsCassette, scan: Scan | None = None) -> Path:
-    """Keep the recording of a run that did not end well beside the good one, for reading."""
-    partial = path.with_name(PARTIAL)
-    write_files({partial: dump(cassette)}, scan)
-    return partial
-
-
 _WAIT = "let the agent wait for all its threads and tasks before it returns"
 
 
@@ -78,7 +55,9 @@ def save_recording(folder: Path, tools: ToolsCassette, model: ModelCassette | No
     """Write both layers of a recording, or neither; True if bytes were written.
 
     A layer that says the same as its file leaves the file alone; where both do, nothing but pins is written. Without a model
-    layer an old model.yaml is removed. Other files of the folder are left alone. Raises like `save`.
+    layer an old model.yaml is removed. Other files of the folder are left alone. The old files are whole until the new ones
+    are. Raises `CassetteError` where one cannot be written and `SecretFound` where one would hold a secret; then nothing new
+    is left behind.
     """
     _all_answered(folder / TOOLS, tools.unanswered)
     if model is not None:

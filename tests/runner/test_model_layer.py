@@ -463,8 +463,10 @@ def test_stale_in_hybrid_keeps_the_new_answers_and_calls_no_tool(lab, shop, reco
     script = [use_tools(call("orders__get", order_id="W-1")), say("Open, it is.")]
     with ProtocolServer(script * 2) as server:
         run = lab.run(chatting(server.url, prompt="Sage."), shop, mode="hybrid", record="stale")
+        assert server.count == 4
     assert (run.success, run.mode, tripped) == (True, "hybrid", [])
     assert "recorded" in run.labels
+    assert (run.usage.input, run.usage.output) == (48, 28), "both passes were paid"
     again = lab.run(chatting(recorded, prompt="Sage."), shop)
     assert (again.success, again.output) == (True, "Open, it is.")
 

@@ -12,6 +12,8 @@ from pytest_agentops.schema.contract import Contract
 from pytest_agentops.schema.pins import Pins, contract_digest
 from pytest_agentops.tape.cassette import dump, read
 from pytest_agentops.tape.recording import Recording, ToolsCassette
+from pytest_agentops.tape.staging import Scan
+from pytest_agentops.tape.store import save_partial_recording, save_recording
 
 ORDER = {"type": "object", "properties": {"order_id": {"type": "string"}}, "required": ["order_id"]}
 REFUND = {
@@ -25,6 +27,15 @@ REFUND = {
     },
     "required": ["order_id", "amount_usd"],
 }
+
+
+def save(path: Path, cassette: ToolsCassette, scan: Scan | None = None) -> bool:
+    """A recording without a model layer."""
+    return save_recording(path.parent, cassette, None, scan)
+
+
+def save_partial(path: Path, cassette: ToolsCassette, scan: Scan | None = None) -> Path:
+    return save_partial_recording(path.parent, cassette, None, scan)
 
 
 def rec(tool: str, result: object = "ok", *, overlap: int = 0, error: str | None = None, **args: object) -> Recording:

@@ -21,8 +21,9 @@ from pytest_agentops.tape.overlap import merged
 from pytest_agentops.tape.player import Player
 from pytest_agentops.tape.recorder import Recorder
 from pytest_agentops.tape.recording import Recording, ToolsCassette
-from pytest_agentops.tape.store import save, save_partial
 from pytest_agentops.tape.values import TrialValues
+
+from .conftest import save, save_partial
 
 
 def made(recorder: Recorder, **more: object) -> ToolsCassette:

@@ -23,7 +23,7 @@ from pytest_agentops.tape.model.exchange import Exchange, ModelCassette, Request
 from pytest_agentops.tape.model.file import dump as dump_model
 from pytest_agentops.tape.model.file import read as read_model
 from pytest_agentops.tape.recording import Recording, ToolsCassette
-from pytest_agentops.tape.store import save, save_partial_recording, save_recording
+from pytest_agentops.tape.store import save_partial_recording, save_recording
 
 PORT = "http://127.0.0.1:8080"
 
@@ -255,5 +255,5 @@ def test_a_partial_file_is_written_whatever_is_unanswered(folder: Path) -> None:
 
 
 def test_the_tools_layer_alone_can_still_be_saved(folder: Path) -> None:
-    assert save(folder / "tools.yaml", tools(layers=("tools",)))
+    assert save_recording(folder, tools(layers=("tools",)), None)
     assert not save_recording(folder, tools(layers=("tools",)), None)

@@ -18,7 +18,9 @@ from pytest_agentops.redact.membrane import Membrane
 from pytest_agentops.tape import staging
 from pytest_agentops.tape.cassette import dump, read
 from pytest_agentops.tape.recording import Recording, ToolsCassette
-from pytest_agentops.tape.store import equal_answers, folder_for, save, save_partial
+from pytest_agentops.tape.store import equal_answers, folder_for
+
+from .conftest import save, save_partial
 
 
 def call(tool: str, result: object = 1, overlap: int = 0) -> Recording:
@@ -226,7 +228,8 @@ def test_kill_9_while_saving_leaves_the_old_file(path: Path, where: str) -> None
             time.sleep(60)
 
         os.{where} = wait
-        store.save(Path({str(path)!r}), ToolsCassette(case="s/c", calls=[Recording(tool="b", args={{}}, result="x" * 100000)]))
+        long = ToolsCassette(case="s/c", calls=[Recording(tool="b", args={{}}, result="x" * 100000)])
+        store.save_recording(Path({str(path.parent)!r}), long, None)
     """
     child = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None

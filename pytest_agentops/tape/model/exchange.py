@@ -63,12 +63,14 @@ class Request:
 
     def mapped(self, change: Callable[[str], str]) -> Request:
         """The request with `change` applied to its text; a body that is no UTF-8 stays as it is."""
-        try:
-            text = self.body.decode()
-        except UnicodeDecodeError:
-            return self
-        changed = change(text)
-        return self if changed == text else replace(self, body=changed.encode())
+        return replace(self, body=_mapped(self.body, change))
+
+
+def _mapped(body: bytes, change: Callable[[str], str]) -> bytes:
+    try:
+        return change(body.decode()).encode()
+    except UnicodeDecodeError:
+        return body
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,12 +88,7 @@ class Response:
 
     def mapped(self, change: Callable[[str], str]) -> Response:
         """Like `Request.mapped`."""
-        try:
-            text = self.body.decode()
-        except UnicodeDecodeError:
-            return self
-        changed = change(text)
-        return self if changed == text else replace(self, body=changed.encode())
+        return replace(self, body=_mapped(self.body, change))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
