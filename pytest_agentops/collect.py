@@ -15,8 +15,11 @@ from typing import Any
 import pytest
 
 from .errors import CaseFileError, CheckFailed, LoadError, Mistake
+from .loading.kinds import IsPolicyFile
 from .loading.suite import LoadedSuite, Variant, load_suite
 from .parts import Fixture, Parts, agent_part, refs_of, tool_parts
+from .policies import PolicyFiles, check_suite
+from .policy_tests import PolicyItem
 from .registry import Registry
 from .reports.results import case_json
 from .runner.surroundings import offline
@@ -38,12 +41,16 @@ class Suites:
         self._names: dict[str, Path] = {}
         self._tags: set[str] = set()
         self._parts: dict[tuple[Path, str], Parts] = {}
+        self.policies = PolicyFiles(settings.rootdir)
 
     def parts(self, variant: Variant, base: Path) -> Parts:
-        """The code of a variant; loaded once for all that name the same from the same folder. Raises `LoadError`."""
+        """The code of a variant; loaded once for all that name the same from the same folder.
+
+        Raises `LoadError`, and `CaseFileError` for a policy file with mistakes.
+        """
         key = (base, variant.key)
         if key not in self._parts:
-            self._parts[key] = _parts(variant, base, self.registry)
+            self._parts[key] = _parts(variant, base, self.registry, self.policies)
         return self._parts[key]
 
     def register_tags(self, suite: LoadedSuite, config: pytest.Config) -> None:
@@ -86,7 +93,7 @@ class CaseFile(pytest.Module):
         file.obj = types.ModuleType(path.stem)
         return file
 
-    def collect(self) -> Iterator[CaseItem]:
+    def collect(self) -> Iterator[CaseItem | PolicyItem]:
         suites = self.config.stash[SUITES]
         try:
             suite = load_suite(
@@ -95,12 +102,26 @@ class CaseFile(pytest.Module):
             suites.claim(suite, self.path)
             suites.register_tags(suite, self.config)
             parts = _all_parts(suite, suites)
+        except IsPolicyFile:
+            yield from self._policy_tests(suites)
+            return
         except (CaseFileError, LoadError, pytest.UsageError) as error:
             raise self.CollectError(str(error)) from None
         shapes = _Shapes()
         for variant in suite.variants:
             own = parts[variant.key]
             yield CaseItem.make(self, variant, own, shapes.of(variant, own))
+
+    def _policy_tests(self, suites: Suites) -> Iterator[PolicyItem]:
+        from .policies import contracts_for
+        from .policy_tests import policy_items
+
+        try:
+            file = suites.policies.load(self.path)
+        except CaseFileError as error:
+            raise self.CollectError(str(error)) from None
+        if any(policy.tests for policy in file.policies):
+            yield from policy_items(self, file, contracts_for(self.path, suites))
 
 
 def _all_parts(suite: LoadedSuite, suites: Suites) -> dict[str, Parts]:
@@ -116,12 +137,16 @@ def _all_parts(suite: LoadedSuite, suites: Suites) -> dict[str, Parts]:
         except LoadError as error:  # the first place that names it is shown
             line, col = variant.place(error.key, error.ref)
             mistakes.setdefault(str(error), Mistake(file=suite.file, line=line, col=col, found=str(error)))
+        except CaseFileError as error:
+            mistakes.update({str(mistake): mistake for mistake in error.mistakes})
+    if not mistakes and any(own.policies for own in known.values()):
+        mistakes = {str(mistake): mistake for mistake in check_suite(suite, known)}
     if mistakes:
         raise CaseFileError(list(mistakes.values()))
     return known
 
 
-def _parts(variant: Variant, base: Path, registry: Registry) -> Parts:
+def _parts(variant: Variant, base: Path, registry: Registry, policies: PolicyFiles) -> Parts:
     from . import code
 
     with offline():  # imports may not reach out in any mode: what connects at import cannot be replayed
@@ -140,7 +165,9 @@ def _parts(variant: Variant, base: Path, registry: Registry) -> Parts:
                 if not callable(function):
                     raise LoadError(f"python: {ref} is a {type(function).__name__}, no function", ref=ref)
     names = tuple(str(ref) for ref in refs_of(variant.tools))
-    return Parts(agent=agent, tools=tools, tool_names=names, python=python, built_in=built_in)
+    with _named_under("policies"):
+        files = policies.named(variant.policies, base) if variant.policies else ()
+    return Parts(agent=agent, tools=tools, tool_names=names, python=python, policies=files, built_in=built_in)
 
 
 @contextmanager
@@ -270,7 +297,7 @@ class CaseItem(pytest.Function):
 
 def variant_json(variant: Variant, trials: list[JsonObject]) -> JsonObject:
     """A variant as a case of the results file, but for its status, which the controller knows."""
-    return case_json(
+    case = case_json(
         id=f"{variant.suite}/{variant.id}",
         suite=variant.suite,
         variant=variant.variant,
@@ -279,3 +306,6 @@ def variant_json(variant: Variant, trials: list[JsonObject]) -> JsonObject:
         tags=variant.tags,
         trials=trials,
     )
+    if variant.head.budget_usd is not None:
+        case["suite_budget_usd"] = variant.head.budget_usd
+    return case

@@ -11,6 +11,7 @@
     ├── CassetteMiss          a call that the recording cannot answer (latched: the trial fails even if it is caught)
     ├── SecretFound           a secret in bytes that were about to be kept
     ├── BudgetExceeded        a hard limit of the trial (latched)
+    ├── Interrupted           an approval that nobody gave (latched)
     ├── SessionClosed         a call after the agent returned (latched)
     ├── NetworkBlocked        a connect in replay (also an OSError, for clients that retry)
     ├── CheckFailed           what pytest shows for a case that failed
@@ -112,13 +113,23 @@ class SecretFound(AgentOpsError):
 
 
 class BudgetExceeded(AgentOpsError):
-    """The trial used up a hard limit; no further call is let through."""
+    """The trial used up a hard limit; no further call is let through. `used` is None where nobody knows."""
 
-    def __init__(self, what: str, limit: float, used: float) -> None:
-        super().__init__(f"budget exceeded: {used:g} {what}, the limit is {limit:g} (budget.{what})")
+    def __init__(self, what: str, limit: float, used: float | None, *, key: str = "") -> None:
+        said = f"{used:g} {what}" if used is not None else f"an unknown number of {what}"
+        why = "" if used is not None else ": a model answer had no price or stated no usage, and unknown is never within a limit"
+        super().__init__(f"budget exceeded: {said}, the limit is {limit:g} ({key or f'budget.{what}'}){why}")
         self.what = what
         self.limit = limit
         self.used = used
+
+
+class Interrupted(AgentOpsError):
+    """A call needs a human's approval and nobody answered: the run ends, whatever the agent catches."""
+
+    def __init__(self, message: str, *, tool: str) -> None:
+        super().__init__(message)
+        self.tool = tool
 
 
 class SessionClosed(AgentOpsError):

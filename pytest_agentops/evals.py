@@ -16,6 +16,7 @@ from .fixtures import RAN
 from .hidden import HiddenFolders
 from .late import late_calls
 from .plugin import uses_agent_eval
+from .policy_tests import PolicyItem
 from .protocol import run_case, run_trials
 from .redact.membrane import Membrane
 from .registry import Registry
@@ -77,7 +78,7 @@ class Evals:
         self.settings = settings
         self.cases = 0
         self.python_cases = 0
-        """Ordinary tests that use the fixture ``agent_eval``."""
+        """Ordinary tests that use the fixture ``agent_eval``, and tests of policies."""
         # properties cost memory with every report: made only where somebody reads them (workers do not know: they make them)
         self._junit = bool(config.getoption("xmlpath", None)) or hasattr(config, "workerinput")
         self._named = {_path_of(arg, config) for arg in config.args}
@@ -102,13 +103,17 @@ class Evals:
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         if isinstance(item, CaseItem):
             self.cases += 1
-        elif uses_agent_eval(item):
+        elif isinstance(item, PolicyItem) or uses_agent_eval(item):
             self.python_cases += 1
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        from .session_audit import close, failure
+
+        head = close(self.config)
         output = getattr(self.config, "workeroutput", None)
         if output is not None:
+            output["agentops_audit"] = (head, failure(self.config))
             output["agentops_collected"] = (self.cases, self.python_cases)
             output["agentops_hidden"] = self.hidden.files
 
@@ -134,6 +139,9 @@ class Evals:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
+        if isinstance(pyfuncitem, PolicyItem):
+            pyfuncitem.decide()
+            return True
         if not isinstance(pyfuncitem, CaseItem):
             return None
         run_case(pyfuncitem)

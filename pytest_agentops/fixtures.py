@@ -19,6 +19,8 @@ from .commands import Commands
 from .errors import AgentOpsError, CheckFailed, UsageError
 from .late import late_calls
 from .parts import make_toolbox
+from .people import governing
+from .policies import PolicyFiles
 from .registry import Registry
 from .reports.results import case_json
 from .runner.events import write_events
@@ -118,6 +120,7 @@ class AgentEval:
         tools = words.pop("tools", None)
         check = words.pop("check", True)
         case = self._case(words)
+        policies = PolicyFiles(self._settings.rootdir).named(case.fields.policies or (), self._path.parent)
         parts = () if tools is None else (tools,)
         run = run_trial(
             Trial(
@@ -129,6 +132,8 @@ class AgentEval:
                 record=self._settings.record,
                 cassettes=self._settings.cassettes,
                 on_late=late_calls(self._node.config).listener(self._node, case, 1),
+                policies=policies,
+                **governing(self._node.config, self._settings, audited=bool(policies)),
             )
         )
         self._commands.fill_in(run, case)

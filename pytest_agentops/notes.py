@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .schema.values import JsonObject
+from .schema.values import JsonObject, dumps
 
 SHOWN = 5
 
@@ -19,12 +19,20 @@ class Notes:
         self._stale: dict[tuple[str, str], dict[str, None]] = {}
         """(suite, what changed) -> cases."""
 
+        self._without_policy: dict[str, None] = {}
+        self._overrides: list[str] = []
+
     def add(self, kind: str, name: str) -> None:
         self._names.setdefault(kind, {}).setdefault(name)
 
     def of_run(self, name: str, run: JsonObject, *, judged_elsewhere: bool = False) -> None:
         """Take up what the run says of itself; a test judges its runs by itself, too."""
         suite, _, case = name.partition("/")
+        if (run.get("pins") or {}).get("policy") is None:
+            self._without_policy.setdefault(suite)
+        self._overrides += [
+            f"{name}: {_act(act)}" for act in run.get("interventions") or () if act["kind"] != "approve" or "message" in act
+        ]
         for sentence in run["stale"]:
             self._stale.setdefault((suite, _cause(sentence)), {}).setdefault(case)
         for label in run["labels"]:
@@ -34,8 +42,9 @@ class Notes:
                 cases = self._uncounted.setdefault(reason, {})
                 cases[name] = cases.get(name, 0) + 1
                 break
-        if any(problem["kind"] == "unused_warning" for problem in run["problems"]):
-            self.add("unused", name)
+        for problem in run["problems"]:
+            if problem["kind"] in _WARNINGS:
+                self.add(_WARNINGS[problem["kind"]], name)
         checks = run["checks"]
         if not judged_elsewhere and checks and checks[0]["name"] == "outcome" and checks[0]["passed"] and checks[0]["why"]:
             self.add("no expect", name)  # the one check that says something though it passed
@@ -47,6 +56,13 @@ class Notes:
             if kind in self._names:
                 names = sorted(self._names[kind])
                 lines.append(f"{kind}: {len(names)} case(s) {sentence}: {_listed(names)}")
+        if self._without_policy:
+            names = sorted(self._without_policy)
+            lines.append(f"policy: none: {len(names)} suite(s) let every known tool through: {_listed(names)}")
+        if self._overrides:
+            lines.append("overrides by humans; these become your next cases:")
+            lines += [f"  {text}" for text in sorted(self._overrides)[:SHOWN]]
+            lines += [f"  and {len(self._overrides) - SHOWN} more"] if len(self._overrides) > SHOWN else []
         return lines + self._stale_lines()
 
     def _left_out(self, reason: str, why: str) -> str:
@@ -65,6 +81,13 @@ class Notes:
         return lines if len(causes) <= SHOWN else [*lines, f"  and {len(causes) - SHOWN} more"]
 
 
+def _act(act: JsonObject) -> str:
+    """One human act, in words; a script is not shown as a person."""
+    what = f"{act['kind']} of {act['tool']} by {act['by']} ({act['role']}, {act['source']})"
+    edit = f" {dumps(act['edit'])}" if act.get("edit") else ""
+    return f"{what}{edit}" + (f": {act['message']}" if act.get("message") else "")
+
+
 def _listed(names: list[str]) -> str:
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more
@@ -81,14 +104,22 @@ _UNCOUNTED: Mapping[str, str] = {
     "counterfactual": "the guard stopped a call that the recorded run had made",
 }
 
+_WARNINGS: Mapping[str, str] = {"unused_warning": "unused", "approval_unused": "approvals"}
+
 _SENTENCES: Mapping[str, str] = {
     "error": "went wrong around the agent's run (set-up, tear-down, a late call, a lost worker)",
     "recorded": "wrote their recordings",
     "not_recorded": "did not end well, their old recordings were kept (see *.partial.yaml)",
     "unused": "left recorded reads unused",
+    "approvals": "have answers of humans that nobody asked for",
     "racy": "had equal calls in flight at once with different answers; which caller got which is chance",
     "child_process": "started a child process, which the network guard does not see",
     "model_never_seen": "name a model, and no request to one was seen: cost and tokens are unknown",
     "no expect": "expect nothing but to complete",
+    "degraded": "used so much of their budget that it degraded",
+    "dry_run": "had writes answered by their dry run (a policy in shadow mode)",
+    "loop": "failed, and called the same again and again",
+    "empty_retrieval": "failed, and a read had found nothing",
+    "policy_blocked": "failed, and a policy had denied most of their calls",
     "reruns": "have trials of their own, which --reruns leaves alone",
 }

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import code
 from .errors import LoadError
@@ -16,6 +16,9 @@ from .schema.suggest import did_you_mean
 from .schema.values import JsonObject
 from .tools.offer import Offer, offered
 from .tools.toolbox import Toolbox
+
+if TYPE_CHECKING:
+    from .policy.model import PolicyFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class Parts:
     tool_names: tuple[str, ...] = ()
     """What YAML calls each of them."""
     python: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    policies: tuple[PolicyFile, ...] = ()
+    """What the calls are decided by."""
     built_in: str | None = None
     """The registered name of the agent, where it has one."""
 

@@ -18,6 +18,8 @@ _OPTIONS: tuple[tuple[str, dict[str, Any], str], ...] = (
     ("--agent-record", {"metavar": "WORD"}, "none (default), once, new_episodes, all or stale: what may be recorded"),
     ("--agent-model", {"metavar": "NAME"}, "run every case with this model, whatever it names itself (with --agent-mode=hybrid)"),
     ("--agent-trials", {"metavar": "N"}, "run every case N times, whatever it says itself"),
+    ("--agent-budget-usd", {"metavar": "USD"}, "stop what is live when the whole run has spent this much"),
+    ("--agent-audit", {"metavar": "WORD"}, "which cases the audit log tells of: policies (default: those that have some) or all"),
     ("--agent-cassettes", {"metavar": "DIR"}, "folder of the recordings (default: cassettes)"),
 )
 """Options with a value; each has an ini twin (``--agent-mode`` is ``agentops_mode``)."""

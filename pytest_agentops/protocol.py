@@ -13,6 +13,7 @@ from .commands import Commands
 from .errors import CheckFailed
 from .late import late_calls
 from .parts import make_toolbox
+from .people import governing
 from .reports.failure import explain
 from .runner.events import write_events
 from .runner.run import Trial, run_trial
@@ -60,6 +61,8 @@ def one_trial(item: CaseItem, case: Case) -> tuple[Run, Offer | None]:
             enforce_contracts=mode == "enforce",
             cache=suites.cache,
             on_late=late_calls(item.config).listener(item, case, item.trial),
+            policies=item.parts.policies,
+            **governing(item.config, settings, audited=bool(item.parts.policies)),
         )
     )
     if run.stop is not None or run.stale or run.problems:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
+from decimal import Decimal
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeAlias, TypeVar, get_args
 
 import pytest
 
@@ -16,6 +18,7 @@ from .schema.run import Mode
 from .schema.suggest import did_you_mean
 
 T = TypeVar("T", bound=str)
+Audit: TypeAlias = Literal["policies", "all"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +36,10 @@ class Settings:
     """What every case's model is replaced by."""
     reports: tuple[tuple[str, Path], ...]
     allow_live: bool
+    budget_usd: Decimal | None
+    """What all live runs of the session may spend."""
+    audit: Audit
+    """Which cases the audit log tells of."""
 
     @property
     def work(self) -> Path:
@@ -96,6 +103,8 @@ def _read(config: pytest.Config) -> Settings:
         model=_value(config, "--agent-model") or None,
         reports=tuple(_report(r, root) for r in [*config.getini("agentops_report"), *config.getoption("agent_report")]),
         allow_live=allow_live,
+        budget_usd=_dollars("--agent-budget-usd", _value(config, "--agent-budget-usd")),
+        audit=_word("--agent-audit", _value(config, "--agent-audit") or "policies", get_args(Audit)),
     )
 
 
@@ -126,6 +135,14 @@ def _trials(text: str) -> int | None:
     if not text.isdecimal() or int(text) < 1:
         raise pytest.UsageError(f"--agent-trials={text}: expected a whole number from 1")
     return int(text)
+
+
+def _dollars(option: str, text: str) -> Decimal | None:
+    if not text:
+        return None
+    if not re.fullmatch(r"\d{1,12}(\.\d{1,12})?", text):
+        raise pytest.UsageError(f"{option}={text}: expected dollars, such as 2.50")
+    return Decimal(text)
 
 
 def _report(text: str, root: Path) -> tuple[str, Path]:

@@ -13,11 +13,14 @@ import pytest
 
 from .hidden import YAML, sentence
 from .notes import Notes
+from .people import ledger
 from .reports.results import BuildVerdict, Key, Results
 from .schema.values import JsonObject, dumps, loads
 from .schema.verdict import Status
 from .scoring.metrics import Tally
+from .session_audit import AuditSeal
 from .settings import Settings
+from .spending import Spending
 
 _PHASES = ("setup", "call", "teardown")
 Report = tuple[Callable[..., Any], Path]
@@ -41,6 +44,11 @@ class Summary:
         self.failed = 0
         self.errors: Counter[str] = Counter()
         """Suite -> cases that ended as an error."""
+        self.spending = Spending()
+        self.over_budget: list[str] = []
+        """Suites that cost more than they may, a sentence each."""
+        self.spiked: list[str] = []
+        self.audit = AuditSeal(settings.work)
         self.modes: set[str] = set()
         """What the runs were: replay, hybrid, ..."""
         self.cases = 0
@@ -67,6 +75,7 @@ class Summary:
         output = getattr(node, "workeroutput", {})
         cases, python_cases = output.get("agentops_collected", (0, 0))
         self._collected(cases, python_cases, output.get("agentops_hidden", ()))
+        self.audit.hear(*output.get("agentops_audit", (None, None)))
 
     def _collected(self, cases: int, python_cases: int, hidden: Iterable[str]) -> None:
         self.cases = max(self.cases, cases)
@@ -156,6 +165,7 @@ class Summary:
         self.modes.update(run["mode"] for run in runs)
         self.results.add(dumps({**{key: case[key] for key in ("id", "suite", "variant", "status")}, **case, "trials": runs}))
         self._count(case, runs)
+        self.spending.hear(case, runs)
         for run in runs:
             self.notes.of_run(_name(case), run, judged_elsewhere=not of_a_file)
 
@@ -174,6 +184,8 @@ class Summary:
             for path in (self.settings.work / "results.json", *(target for _, target in self.reports)):
                 with suppress(OSError):
                     path.unlink()
+            self.audit.clear()
+            ledger(self.config, self.settings).clear()
 
     # ---- the end
 
@@ -189,11 +201,33 @@ class Summary:
         if not (self.cases or self.python_cases or self.collect_errors) and session.exitstatus in (0, 5):
             self.no_cases = True
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
+        self.audit.seal(self.config)
+        self.unwritten += self.audit.problems
+        self._look_at_spending()
         if len(self.results):
             self._write()
-        wrong = self.unwritten or self.hidden or self.verdict == "not_comparable"
+        wrong = self.unwritten or self.hidden or self.verdict != "pass"
         if wrong and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _look_at_spending(self) -> None:
+        """Runs that cost far more than is usual in their suite, and suites that cost more than they may."""
+        for spike in self.spending.spikes():
+            case = self.results.find(spike.case, spike.variant)
+            if case is None:
+                continue
+            for run in (run for run in case["trials"] if run["trial"] == spike.trial):
+                run["labels"] = sorted({*run["labels"], "spend_spike"})
+                run["detected"] = {**run.get("detected", {}), "spend_spike": spike.text}
+                run["success"] = run["success"] and not spike.fatal
+            if spike.fatal and case["status"] == "passed":
+                case["status"] = "failed"
+                self.failed += 1
+            self.results.add(dumps(case))
+            self.spiked.append(f"spend_spike: {_name(case)}, trial {spike.trial}: {spike.text}")
+        if self.spiked:
+            self._recount()
+        self.over_budget = list(self.spending.over(self.suites))
 
     def _write(self) -> None:
         """The results file, then the reports that are made from it; what cannot be written fails the session."""
@@ -206,6 +240,7 @@ class Summary:
                 metrics=self.total.metrics().as_json(),
                 suites={name: {"metrics": tally.metrics().as_json(), "gates": []} for name, tally in self.suites.items()},
                 selection="partial" if self._is_part() else "all",
+                audit=self.audit.as_json(),
             )
         except OSError as error:
             self.unwritten.append(f"{path}: the results cannot be written: {error.strerror or error}")
@@ -223,6 +258,8 @@ class Summary:
         """Fail, or not comparable: a rate over the runs that the recordings could answer measures their likeness."""
         if self.failed or self.collect_errors or self.hidden:
             return "fail"
+        if self.over_budget:
+            return "budget_exceeded"
         return "not_comparable" if self.total.unanswerable else "pass"
 
     @property
@@ -253,7 +290,11 @@ class Summary:
         out.section(f"agent evals ({self.mode})")
         suites = {name: tally.metrics().as_json() for name, tally in self.suites.items()}
         out.write_line(table(suites, self.total.metrics().as_json(), errors=self.errors))
-        for line in self.notes.lines():
+        for line in [*self.notes.lines(), *self.spiked]:
+            out.write_line(line)
+        for line in self.over_budget:
+            out.write_line(f"ERROR: {line}", red=True, bold=True)
+        for line in self.audit.lines():
             out.write_line(line)
         if self.written is not None and self.config.get_verbosity() >= 0:
             out.write_line(f"results: {self.written.relative_to(self.settings.rootdir).as_posix()}")

@@ -16,7 +16,7 @@ from typing import get_args
 from ..schema.case import ApprovalWord
 from ..schema.values import Json, JsonObject
 from .action import Action, names_of, person, same_person
-from .request import Act, Answer, Approval, ApprovalRefused, Approver, Outcome, Request, Source, Tally, Terms
+from .request import ANYBODY, Act, Answer, Approval, ApprovalRefused, Approver, Outcome, Request, Source, Tally, Terms
 
 ATTEMPTS = 20
 """Answers to one request that may fail to count before it is rejected: an approver that always says the same ends somewhere."""
@@ -35,12 +35,12 @@ class Desk:
         approvers: Sequence[Approver],
         *,
         clock: Callable[[], dt.datetime],
-        people: Mapping[str, Collection[str]] | None = None,
+        roles: Mapping[str, Collection[str]] | None = None,
     ) -> None:
-        """`approvers` are asked in order; `people` names the roles of each person, where that is known."""
+        """`approvers` are asked in order; `roles` names the people of each role, where that is known."""
         self.approvers = tuple(approvers)
         self._clock = clock
-        self._roles = None if people is None else {person(name): frozenset(roles) for name, roles in people.items()}
+        self._people = {role: frozenset(map(person, names)) for role, names in (roles or {}).items()}
         self._lock = threading.Lock()
         self._number = 0
         self._spent: set[str] = set()
@@ -199,8 +199,10 @@ class Desk:
             return f"{by} asked for the call and cannot approve it"
         if any(same_person(by, act.by) for act in acts if act.refused is None):
             return f"{by} has answered already; {_people(request)}"
-        if self._roles is not None and role not in self._roles.get(person(by), ()):
+        if role in self._people and person(by) not in self._people[role]:
             return f"{by} does not have the role {role}"
+        if role == ANYBODY and self._people and not any(person(by) in names for names in self._people.values()):
+            return f"{by} has no role that may approve"
         if answer.decision == "edit":
             return _bad_edit(request, answer, edits)
         return None

@@ -17,6 +17,9 @@ Source: TypeAlias = Literal["scripted", "terminal", "recorded"]
 
 EXPIRES = dt.timedelta(minutes=15)
 
+ANYBODY = "anybody"
+"""The role of a need that names none."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:

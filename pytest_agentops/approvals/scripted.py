@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ..schema.case import ScriptedApproval
 from ..schema.operators import fits, show
-from .request import Answer, Request, Source
+from .request import ANYBODY, Answer, Request, Source
 
 
 class Script:
@@ -40,7 +40,7 @@ class Script:
 def _fits(entry: ScriptedApproval, request: Request, role: str) -> bool:
     if entry.tool is not None and entry.tool != request.action.tool:
         return False
-    if entry.role is not None and entry.role != role:
+    if entry.role is not None and role not in (entry.role, ANYBODY):
         return False
     return entry.args is None or fits(entry.args, request.action.args)
 

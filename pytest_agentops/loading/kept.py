@@ -8,7 +8,7 @@ from ..schema.values import Json, JsonObject
 from .variant import LoadedSuite, SuiteHead, Variant
 
 _FIELDS = ("id", "variant", "line", "skip", "xfail", "trials", "agent", "payload")
-_LISTS = ("tags", "fixtures", "python")
+_LISTS = ("tags", "fixtures", "python", "policies")
 
 
 def to_json(suite: LoadedSuite) -> JsonObject | None:
@@ -21,6 +21,8 @@ def to_json(suite: LoadedSuite) -> JsonObject | None:
         "description": suite.description,
         "digest": suite.digest,
         "contracts": head.contracts,
+        "budget_usd": head.budget_usd,
+        "runbooks": head.runbooks,
         "defaults": head.defaults,
         "lines": head.lines,
         "places": head.places,
@@ -50,6 +52,8 @@ def _suite(kept: JsonObject, path: Path, file: str) -> LoadedSuite:
         base_dir=str(path.parent),
         contracts=kept["contracts"],
         checks=frozenset(),
+        budget_usd=kept["budget_usd"],
+        runbooks=kept["runbooks"],
         defaults=kept["defaults"],
         lines=kept["lines"],
         places=kept["places"],

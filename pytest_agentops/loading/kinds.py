@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
+from ..errors import CaseFileError
 from ..schema.document import Document
 
 Kind: TypeAlias = Literal["suite", "policy"]
+
+
+class IsPolicyFile(CaseFileError):
+    """A policy file stands where a suite is wanted."""
 
 
 def kind_of(document: Document) -> Kind | None:

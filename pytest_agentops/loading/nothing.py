@@ -20,6 +20,9 @@ _CURES = {
     "said": _TEXT,
     "state": "write what must be there: {\"$.orders['W-1'].status\": refunded}",
     "cost": "write a bound: {usd: {max: 0.01}}",
+    "policy": "write what must have been decided: {blocks: 0}",
+    "budget": "write what must have become of it: {exceeded: none}",
+    "detectors": "write what a detector means: {loop: fail}",
     "python": "name a function: ./checks.py:name",
     "any": "write the alternatives: [{steps: {max: 3}}, {outcome: blocked}]",
 }

@@ -9,7 +9,12 @@ from ..schema.paths import Concrete
 from ..schema.values import Json, JsonObject
 from .merge import is_named, point_value
 
-CODE: Mapping[str, Concrete] = {"agent": ("agent",), "tools": ("tools",), "python": ("expect", "python")}
+CODE: Mapping[str, Concrete] = {
+    "agent": ("agent",),
+    "tools": ("tools",),
+    "policies": ("policies",),
+    "python": ("expect", "python"),
+}
 """What names code, and where it stands in a case."""
 
 

@@ -11,7 +11,7 @@ from ..schema import operators, paths
 from ..schema.suggest import did_you_mean
 from ..schema.validate import check_schema
 from ..schema.values import Json, JsonObject
-from . import nothing
+from . import governed, nothing
 
 Say = Callable[..., None]
 """``say(path within the case, found, allowed="", hint="")`` notes a mistake."""
@@ -28,6 +28,7 @@ _TAG_CURES = {
     "parametrize": "use the key `matrix`",
 }
 _MONEY = re.compile(r"\d+(\.\d+)?")
+_KNOWN = (("cost", "usd"), ("cost", "tokens"), ("budget", "share"))
 _HOST_PORT = re.compile(r"[^\s:]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}")
 
 
@@ -45,6 +46,7 @@ def check(case: JsonObject, base: Path, say: Say, *, whole: bool = True) -> None
     if whole:
         _trials(case, say)
     _prompt(case, base, say)
+    governed.check(case, base, say)
     _clock(case, say)
     for index, entry in enumerate((case.get("network") or {}).get("allow") or ()):
         if not _HOST_PORT.fullmatch(entry):
@@ -168,6 +170,7 @@ def _expect(expect: JsonObject, here: tuple[str | int, ...], say: Say, lacks: Sa
         _bounds(expect.get(key), (*here, key), say, lacks)
     for key, value in (expect.get("cost") or {}).items():
         _bounds(value, (*here, "cost", key), say, lacks)
+    governed.check_expect(expect, here, say, _bounds, lacks)
     for index, alternative in enumerate(expect.get("any") or ()):
         _expect(alternative, (*here, "any", index), say, lacks)
 
@@ -194,7 +197,7 @@ def _bounds(value: Json, here: tuple[str | int, ...], say: Say, lacks: Say) -> N
         lacks(here, "an empty range says nothing", "expected min, max or both")
     elif low is not None and high is not None and low > high:
         say(here, f"min {low} is above max {high}")
-    elif low == 0 and high is None and here[-2] != "cost":  # of a cost it says that it is known
+    elif low == 0 and high is None and here[-2:] not in _KNOWN:  # of these it says that they are known
         lacks(here, "min: 0 checks nothing: no count is below it", "", "write a max, or a greater min")
 
 

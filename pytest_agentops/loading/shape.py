@@ -19,7 +19,6 @@ from ..schema.sentences import sentence
 from ..schema.suggest import did_you_mean
 from ..schema.validate import Schema, Violation
 from ..schema.values import Json, JsonObject, number
-from .merge import point_value
 from .schema_file import suite_schemas as suite_schemas
 from .unsupported import UNSUPPORTED
 
@@ -39,6 +38,10 @@ class Shape:
     """The file's top level without what is wrong."""
     cases: list[tuple[int, JsonObject, bool]] = field(default_factory=list)
     """Index, the case without what is wrong, and whether that is all of it."""
+
+
+_ROUNDS = 4
+"""How deep mappings that need each other may lie in one another."""
 
 
 def check(document: Document, checks: Collection[str]) -> Shape:
@@ -80,12 +83,17 @@ def _pruned(
     if not isinstance(value, dict):
         return None
     out = copy.deepcopy(value)
-    for violation in sorted(wrong, key=lambda v: len(v.loc), reverse=True):
-        place = (*violation.loc, violation.name) if violation.keyword == "additionalProperties" else violation.loc
-        _remove(out, place)
-    if spare:
-        out.setdefault("id", spare)
-    return out if all(v.keyword == "required" and not v.loc for v in _violations(schema, out, checks)) else None
+    left = list(wrong)
+    for _ in range(_ROUNDS):  # what a mapping needed may have been the wrong thing in it: then the mapping goes, too
+        for violation in sorted(left, key=lambda v: len(v.loc), reverse=True):
+            place = (*violation.loc, violation.name) if violation.keyword == "additionalProperties" else violation.loc
+            _remove(out, place)
+        if spare:
+            out.setdefault("id", spare)
+        left = [v for v in _violations(schema, out, checks) if v.keyword != "required" or v.loc]
+        if not left:
+            return out
+    return None
 
 
 def _remove(value: JsonObject, place: Concrete) -> None:
@@ -191,37 +199,10 @@ def _unsupported(document: Document) -> list[Mistake]:
 
 
 def unsupported_in(mapping: JsonObject) -> Iterator[Concrete]:
-    """The places of keys that this version does not do yet, also in alternatives and as an axis of the matrix."""
-    for dotted in UNSUPPORTED:
-        first, _, second = dotted.partition(".")
-        if first not in mapping:
-            continue
-        inner = mapping[first]
-        if not second:
-            if inner is not None:
-                yield (first,)
-        elif isinstance(inner, dict) and inner.get(second) is not None:
-            yield first, second
-    expect = mapping.get("expect")
-    if isinstance(expect, dict) and isinstance(expect.get("any"), list):
-        for index, alternative in enumerate(expect["any"]):
-            if isinstance(alternative, dict):
-                yield from (("expect", "any", index, *keys[1:]) for keys in unsupported_in({"expect": alternative}))
+    """The places of keys that this version does not do yet, also as an axis of the matrix."""
+    yield from ((key,) for key in UNSUPPORTED if mapping.get(key) is not None)
     matrix = mapping.get("matrix")
     if isinstance(matrix, dict):
-        for axis, values in matrix.items():
-            if any(axis == d or axis.startswith(f"{d}.") for d in UNSUPPORTED):
+        for axis in matrix:
+            if axis.partition(".")[0] in UNSUPPORTED:
                 yield "matrix", axis
-            else:
-                yield from _unsupported_points(axis, values)
-
-
-def _unsupported_points(axis: str, values: Json) -> Iterator[Concrete]:
-    """A point may be a whole mapping with such a key in it."""
-    *above, last = axis.split(".")
-    for index, value in enumerate(values if isinstance(values, list) else ()):
-        layer = {last: point_value(value)}
-        for key in reversed(above):
-            layer = {key: layer}
-        for keys in unsupported_in(layer):
-            yield "matrix", axis, index, "value", *keys[len(above) + 1 :]

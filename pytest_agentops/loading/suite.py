@@ -15,10 +15,10 @@ from ..schema.document import Document, no_gc, read
 from ..schema.parsed import ParsedCache
 from ..schema.suggest import did_you_mean
 from ..schema.values import JsonObject, NotJson, dumps, jsonable
-from . import places, rules, shape
+from . import governed, places, rules, shape
 from .build import build
 from .kept import from_json, to_json
-from .kinds import kind_of
+from .kinds import IsPolicyFile, kind_of
 from .merge import is_named, merged, point_id, point_value, points, slug, with_point
 from .variant import LoadedSuite, SuiteHead, Variant
 
@@ -41,7 +41,8 @@ def load_suite(path: Path, rootdir: Path, *, checks: Collection[str] = (), cache
         document = read(text, file=file, deep=("turns",))
         kind = kind_of(document)
         if kind == "policy":
-            raise CaseFileError([document.mistake((), "policy files: not supported by this version")])
+            hint = "name it under `policies:` of a suite, or its folder, to run its tests"
+            raise IsPolicyFile([document.mistake((), "a policy file, and a suite is wanted here", "", hint)])
         if kind is None:
             raise CaseFileError([_no_suite(document)])
         suite = _Loader(document, path, checks).load(digest)
@@ -92,6 +93,8 @@ class _Loader:
             base_dir=str(path.parent),
             contracts=head.get("contracts") or {},
             checks=frozenset(checks),
+            budget_usd=(head.get("budget") or {}).get("usd"),
+            runbooks=head.get("runbooks") or {},
             defaults=defaults,
             lines=places.lines(document, ("defaults",)),
             places=places.of_head(document),
@@ -101,6 +104,7 @@ class _Loader:
     def load(self, digest: str) -> LoadedSuite:
         if not re.fullmatch(ID_PATTERN, self.head.name):
             self._say((), f"the file's name gives no suite name: {self.head.name!r}", "", "name it: `suite: refunds`")
+        governed.detectors(self.shape.head.get("runbooks") or {}, ("runbooks",), self._say)
         for tool, spec in self.head.contracts.items():
             rules.check_contract(spec, self._say_at("contracts", tool))
         variants: list[Variant] = []
@@ -157,6 +161,7 @@ class _Loader:
             agent=case.get("agent"),
             tools=tuple(tools) if isinstance(tools, list) else tools,
             python=self._one([python] if isinstance(python, str) else python),
+            policies=self._one(case.get("policies")),
             payload=dumps({"own": own, "point": self.axes, "lines": lines, "places": code}),
         )
 

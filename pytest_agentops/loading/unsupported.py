@@ -3,19 +3,9 @@
 from __future__ import annotations
 
 UNSUPPORTED: tuple[str, ...] = (
-    "policies",
     "prices",
-    "runbooks",
     "slo",
     "gates",
-    "approvals",
     "faults",
-    "budget.usd",
-    "budget.tokens",
-    "budget.degrade",
-    "expect.policy",
-    "expect.interventions",
-    "expect.budget",
-    "expect.detectors",
 )
-"""Dotted paths, of the suite file and of a case (or of `defaults`) alike."""
+"""Keys of the suite file and of a case (or of `defaults`) alike."""

@@ -22,6 +22,9 @@ class SuiteHead:
     contracts: JsonObject = field(repr=False)
     checks: frozenset[str]
     """Keys under `expect` that belong to checks from outside."""
+    budget_usd: float | None = None
+    """What all runs of the suite may cost in one session."""
+    runbooks: dict[str, str] = field(default_factory=dict, repr=False)
     defaults: JsonObject = field(default_factory=dict, repr=False)
     """What every case starts from: the fields of the file's top level, and `defaults`."""
     lines: dict[str, int] = field(default_factory=dict, repr=False)
@@ -48,6 +51,8 @@ class Variant:
     agent: Ref | None
     tools: Ref | tuple[Ref, ...] | None
     python: tuple[str, ...]
+    policies: tuple[str, ...]
+    """Policy files, as the YAML names them from the suite's folder."""
     payload: str = field(repr=False)
     """JSON text: `own` fields, the `point` of the matrix, `lines` of checks, `places` of code. Defaults are in the head."""
 
@@ -67,7 +72,7 @@ class Variant:
     @property
     def key(self) -> str:
         """Equal for variants that are made of the same code."""
-        return repr((self.agent, self.tools, self.python))
+        return repr((self.agent, self.tools, self.python, self.policies))
 
     def place(self, key: str, ref: str = "") -> tuple[int, int]:
         """Line and column where `agent`, `tools` or `python` stands, with `ref` of that item of `tools`; else of the case."""
@@ -99,6 +104,8 @@ class Variant:
             lines={**self.head.lines, **kept["lines"]},
             more_checks=more,
             base_dir=self.head.base_dir,
+            suite_usd=self.head.budget_usd,
+            runbooks=self.head.runbooks,
         )
 
 

@@ -31,5 +31,6 @@ def _both(one: ApprovalNeed, other: ApprovalNeed) -> ApprovalNeed:
         count=max(one.count, other.count),
         distinct_from=tuple(sorted({*one.distinct_from, *other.distinct_from})),
         expires_s=min(one.expires_s, other.expires_s),
+        escalate_to=one.escalate_to or other.escalate_to,
         allow_edit=edit,
     )

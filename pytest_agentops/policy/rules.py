@@ -18,7 +18,7 @@ from .windows import window
 EFFECTS = ("allow", "deny", "require_approval")
 DUTIES = ("log", "within", "limit")
 RULE_KEYS = ("id", "if", *EFFECTS, *DUTIES, "reason")
-APPROVAL_KEYS = ("role", "count", "distinct_from", "expires", "on_timeout", "allow_edit")
+APPROVAL_KEYS = ("role", "count", "distinct_from", "expires", "on_timeout", "escalate_to", "allow_edit")
 LOG_KEYS = ("redact_fields", "retain_days")
 WITHIN_KEYS = ("days", "from", "to", "tz")
 LIMIT_KEYS = ("sum", "per", "max", "else")
@@ -133,7 +133,15 @@ class RuleReader:
                 found = f"distinct_from[{index}]: must be requester, found {shown(word)}"
                 self.notes.wrong(inner.at("distinct_from", index), found, value=True)
         inner.word("on_timeout", ("deny",))
-        return ApprovalNeed(role=role, count=count, expires_s=self._expires(inner), allow_edit=inner.texts("allow_edit"))
+        later = inner.texts("escalate_to") or ()
+        for index, other in enumerate(later):
+            if self.roles is not None and other not in self.roles:
+                near = did_you_mean(other, self.roles)
+                found = f"escalate_to[{index}]: nobody has the role {shown(other)}"
+                self.notes.wrong(inner.at("escalate_to", index), found, "", near, value=True)
+        return ApprovalNeed(
+            role=role, count=count, expires_s=self._expires(inner), escalate_to=later, allow_edit=inner.texts("allow_edit")
+        )
 
     def _expires(self, keys: Keys) -> int:
         text = keys.text("expires")

@@ -6,7 +6,7 @@ The first line says it all; below it stands what one needs in order to act, with
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ..schema import money
 from ..schema.case import Case
@@ -25,7 +25,7 @@ def explain(case: Case, runs: Sequence[Run], verdict: Verdict, *, rerun: str) ->
     lines = [_headline(runs, verdict), f"{case.suite}/{case.name}   {case.file}:{case.line}"]
     groups = _groups([run for run in runs if not run.success])
     for trials, run in groups:
-        lines += ["", *_trial(trials, run, len(runs))]
+        lines += ["", *_trial(trials, run, len(runs)), *_detected(run, case.runbooks)]
     if not groups and verdict.why:
         lines += ["", *_indented(verdict.why)]
     lines += ["", f"run it again: {rerun}"]
@@ -82,6 +82,7 @@ _PROBLEMS = {
     "miss": "a call that the recording cannot answer",
     "unused": "recorded calls that were not made",
     "closed": "a call after the end",
+    "bypass": "a tool called beside the guard",
     "forked": "a call in a forked child",
     "budget": "the budget",
     "timeout": "out of time",
@@ -91,6 +92,9 @@ _PROBLEMS = {
     "network": "a connect in replay",
     "setup": "the set-up",
 }
+
+
+_WARNINGS = {"approval_unused": "answers of humans that nobody asked for"}
 
 
 def _short(check: CheckResult) -> str:
@@ -155,6 +159,16 @@ def _body(run: Run) -> list[str]:
     return lines
 
 
+def _detected(run: Run, runbooks: Mapping[str, str]) -> Iterator[str]:
+    """What an operator knows by name, with the page that says what to do."""
+    if run.detected:
+        yield ""
+    for name, text in run.detected.items():
+        yield from _labelled("detected:", f"{name}: {text}")
+        if name in runbooks:
+            yield from _labelled("runbook:", runbooks[name])
+
+
 def _stopped_by_a_miss(run: Run) -> bool:
     """Whether the run did not go on where the recording had no answer: what it would have done then is not known."""
     return run.outcome in ("error", "unanswerable") and any(problem.kind == "miss" for problem in run.problems)
@@ -186,8 +200,8 @@ def _check(check: CheckResult) -> Iterator[str]:
 
 def _problem(problem: Problem) -> Iterator[str]:
     """Whole: a miss report is made to be read as it stands."""
-    if problem.kind == "unused_warning":
-        yield f"{INDENT}warning:"
+    if not problem.fatal:
+        yield f"{INDENT}{_WARNINGS.get(problem.kind, 'warning')}:"
         yield from _indented(problem.text, 2)
     else:
         yield from _indented(problem.text)

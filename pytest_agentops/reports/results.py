@@ -74,8 +74,9 @@ class Results:
         metrics: JsonObject,
         suites: JsonObject,
         selection: Literal["all", "partial"],
+        audit: JsonObject | None = None,
     ) -> None:
-        """Write the file: whole or not at all, one case a line."""
+        """Write the file: whole or not at all, one case a line. `audit` is the anchor of the session's log."""
         head: JsonObject = {
             "version": VERSION,
             "mode": mode,
@@ -83,6 +84,7 @@ class Results:
             "metrics": metrics,
             "suites": dict(sorted(suites.items())),
             "selection": selection,
+            **({"audit": audit} if audit is not None else {}),
         }
         temp = path.with_name(f"{path.name}.{os.getpid()}.tmp")
         path.parent.mkdir(parents=True, exist_ok=True)

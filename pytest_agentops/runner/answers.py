@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from ..errors import CassetteMiss, LoadError, ToolFailed
@@ -21,6 +22,7 @@ from .modes import Layer
 if TYPE_CHECKING:
     from ..redact.membrane import Membrane
     from ..tape.player import Player
+    from ..tools.tool import Tool
     from ..tools.toolbox import Toolbox
 
 
@@ -38,6 +40,7 @@ class TapeAnswers:
         recorder: Recorder | None,
         latch: Callable[[Problem], None],
         run_async: Callable[..., Json],
+        pay: Callable[[Decimal], None] = lambda usd: None,
     ) -> None:
         self.plan = plan
         self.toolbox = toolbox
@@ -47,9 +50,12 @@ class TapeAnswers:
         self.recorder = recorder
         self.latch = latch
         self.run_async = run_async
+        self.pay = pay
         self.broken = False
         """A live answer could not be kept: the recording must not replace a good one."""
         self.live_writes = 0
+        self.dry_runs = 0
+        """Writes in whose place their dry run was called (a policy in shadow mode)."""
 
     def prepared(self, pending: Pending) -> bool:
         """Answer without the real tool, if the plan has such an answer."""
@@ -68,7 +74,7 @@ class TapeAnswers:
             pending.call.source = "none"
             self.latch(Problem(kind="miss", text=text, data={"reason": "no-answer", "tool": pending.call.tool}))
             raise CassetteMiss(text, data={"reason": "no-answer", "tool": pending.call.tool})
-        pending.result = self.membrane.hide(answer.result, pending.contract.sensitive)
+        pending.result = self.membrane.hide(answer.result, pending.sensitive)
         pending.error = ErrorInfo.from_json(answer.error) if answer.error else None
         return True
 
@@ -90,7 +96,7 @@ class TapeAnswers:
         error = ticket.recording.error
         pending.error = None if error is None else replace(error, message=self.values.unfold(error.message))
         # passing the membrane reserves the recording's placeholders, so that new ones get other numbers
-        pending.result = self.membrane.hide(self.values.unfold(ticket.result), pending.contract.sensitive)
+        pending.result = self.membrane.hide(self.values.unfold(ticket.result), pending.sensitive)
         return True
 
     def _may_go_live(self, pending: Pending) -> bool:
@@ -103,7 +109,7 @@ class TapeAnswers:
     def call(self, pending: Pending) -> None:
         real = self._real(pending)
         slot = self._begin(pending)
-        tool = self.toolbox.tool(pending.call.tool)
+        tool = self._tool(pending)
         try:
             with inside_tool():
                 value = self.run_async(ainvoke(tool, real)) if tool.is_async else invoke(tool, real)
@@ -117,7 +123,7 @@ class TapeAnswers:
     async def acall(self, pending: Pending) -> None:
         real = self._real(pending)
         slot = self._begin(pending)
-        tool = self.toolbox.tool(pending.call.tool)
+        tool = self._tool(pending)
         try:
             # a sync tool runs in place: what it holds (a database handle, a browser) may belong to this thread
             with inside_tool():
@@ -128,6 +134,14 @@ class TapeAnswers:
             self._keep_error(pending, slot, error)
         else:
             self._keep(pending, slot, value)
+
+    def _tool(self, pending: Pending) -> Tool:
+        """The tool, or its dry run for a write under a policy in shadow mode."""
+        tool = self.toolbox.tool(pending.call.tool)
+        if not (pending.shadowed and pending.contract.writes and tool.dry_run is not None):
+            return tool
+        self.dry_runs += 1
+        return tool.dry()
 
     def _real(self, pending: Pending) -> JsonObject:
         """The arguments with the real values back in place; they too must fit: a schema accepts a placeholder anywhere."""
@@ -147,6 +161,7 @@ class TapeAnswers:
             )
             raise self._unusable(LoadError(text, ref=tool))
         pending.call.source = "live"
+        self.pay(pending.contract.cost_usd or Decimal(0))
         self.live_writes += pending.contract.writes
         if self.player is not None:
             pending.ticket = self.player.note_issued(tool, self.values.fold(pending.args))
@@ -169,12 +184,12 @@ class TapeAnswers:
             self.broken = True
             self.latch(Problem(kind="serialise", text=text, data={"tool": tool, "path": error.path}))
             raise ToolFailed(text, tool=tool, reason="result_invalid") from error
-        hidden = self.membrane.hide(plain, pending.contract.sensitive)
+        hidden = self.membrane.hide(plain, pending.sensitive)
         if slot is not None:
             slot.result(self.values.fold(hidden))
         pending.result = hidden
         if pending.contract.passthrough:
-            pending.clear = self.membrane.hide(plain, pending.contract.sensitive, passthrough=pending.contract.passthrough)
+            pending.clear = self.membrane.hide(plain, pending.sensitive, passthrough=pending.contract.passthrough)
             pending.in_clear = True
 
     def _keep_error(self, pending: Pending, slot: Slot | None, error: Exception) -> None:

@@ -22,9 +22,10 @@ def events(run: Run) -> list[JsonObject]:
         {
             "event": "call",
             **call.as_json(),
-            "reason": call.reason,
             "result": call.result,
             "findings": call.findings,
+            **({"shadow": call.shadow} if call.shadow else {}),
+            **({"stored": True} if call.stored else {}),
             "turn": call.turn,
         }
         for call in run.calls

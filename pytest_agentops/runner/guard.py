@@ -1,20 +1,27 @@
 """The guard: the pipeline that every tool call passes, in every mode.
 
 Stages look at a call in order before it is answered, and in reverse order after. A stage stops a call by raising; the first
-one wins.
+one wins, and the stages that had let it through take back what they had put aside for it. A call that a human edited starts
+again at the top.
 The answer itself (recording, canned answer or the real tool) is the only part that may wait, so sync and async share the rest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import ToolBlocked, ToolFailed
 from ..schema.call import Call, Decision, ErrorInfo, Reason
 from ..schema.contract import Contract
 from ..schema.values import Json, JsonObject
+
+if TYPE_CHECKING:
+    from ..approvals.request import Approval, Outcome
+    from ..audit.entry import CallEntry
+    from ..schema.policy import ApprovalNeed
+    from ..schema.policy import Decision as Decided
 
 
 @dataclass(slots=True)
@@ -24,7 +31,9 @@ class Pending:
     call: Call
     contract: Contract
     args: JsonObject
-    """The arguments on the placeholder side, as the agent gave them."""
+    """The arguments on the placeholder side, as the agent gave them, or as a human edited them."""
+    sensitive: tuple[str, ...] = ()
+    """Keys and paths whose values are secrets: the contract's, and those that a policy redacts."""
     result: Json = None
     """The answer on the placeholder side: what is logged and checked."""
     clear: Json = None
@@ -33,14 +42,38 @@ class Pending:
     error: ErrorInfo | None = None
     ticket: Any = None
     """The tape's mark of a recording or a slot in play."""
+    policy: Decided | None = None
+    """What the policies decided; None where the suite has none."""
+    shadowed: bool = False
+    """Whether a policy in shadow mode is for this tool."""
+    more_needs: tuple[ApprovalNeed, ...] = ()
+    """Whom to ask beside those that the policies name."""
+    edited: Outcome | None = None
+    """The edit that brought the call back to the top."""
+    approval: Approval | None = None
+    """What a human granted; used up when the call is let through."""
+    entry: CallEntry | None = None
+    """The call in the audit log."""
+    answered: bool = False
+    """A stage has the answer already: no tool and no recording is asked."""
+    passed: list[Stage] = field(default_factory=list)
+    """The stages that let it through."""
 
     def stop(self, message: str, *, decision: Decision, reason: Reason, rule: str | None = None) -> ToolBlocked:
         """The error that stops this call; the log says why."""
+        self.stopped(message, decision=decision, reason=reason, rule=rule)
+        return ToolBlocked(message, tool=self.call.tool, reason=reason, rule=rule)
+
+    def stopped(self, message: str, *, decision: Decision, reason: Reason, rule: str | None = None) -> None:
+        """Note in the log why this call goes no further."""
         self.call.decision = decision
         self.call.reason = reason
         self.call.rule = rule
         self.call.error = ErrorInfo(type=reason, message=message)
-        return ToolBlocked(message, tool=self.call.tool, reason=reason, rule=rule)
+
+
+class Edited(Exception):
+    """A human changed the arguments: the call goes back to the top."""
 
 
 class Stage(Protocol):
@@ -50,6 +83,9 @@ class Stage(Protocol):
 
     def before(self, pending: Pending) -> None:
         """Let the call through, change it, or raise to stop it."""
+
+    def release(self, pending: Pending) -> None:
+        """The call that this stage let through does not reach its tool: take back what was put aside for it."""
 
     def after(self, pending: Pending) -> None:
         """Look at the answer; raise to turn it into an error."""
@@ -82,25 +118,45 @@ class Guard:
         """The whole way, sync."""
         self._admit(pending)
         try:
-            if not self.answers.prepared(pending):
+            if not pending.answered and not self.answers.prepared(pending):
                 self.answers.call(pending)
         finally:
-            self.answers.settled(pending)
+            self._over(pending)
         return self._settle(pending)
 
     async def arun(self, pending: Pending) -> Json:
         """The whole way, async."""
         self._admit(pending)
         try:
-            if not self.answers.prepared(pending):
+            if not pending.answered and not self.answers.prepared(pending):
                 await self.answers.acall(pending)
         finally:
-            self.answers.settled(pending)
+            self._over(pending)
         return self._settle(pending)
 
     def _admit(self, pending: Pending) -> None:
-        for stage in self.stages:
-            stage.before(pending)
+        while True:
+            try:
+                for stage in self.stages:
+                    stage.before(pending)
+                    pending.passed.append(stage)
+                    if pending.answered:
+                        break
+                return
+            except Edited:
+                self._release(pending)
+            except BaseException:
+                self._release(pending)
+                raise
+
+    def _over(self, pending: Pending) -> None:
+        if not pending.call.reached:
+            self._release(pending)
+        self.answers.settled(pending)
+
+    def _release(self, pending: Pending) -> None:
+        while pending.passed:
+            pending.passed.pop().release(pending)
 
     def _settle(self, pending: Pending) -> Json:
         for stage in reversed(self.stages):

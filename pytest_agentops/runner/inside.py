@@ -5,25 +5,24 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
-_INSIDE: ContextVar[bool] = ContextVar("pytest_agentops_inside_tool", default=False)
+from ..tools.direct import INSIDE
 
 
 @contextmanager
 def inside_tool() -> Iterator[None]:
     """Everything in the block, and the tasks it starts, belongs to a tool; threads and pools too, where it is `carried`."""
-    token = _INSIDE.set(True)
+    token = INSIDE.set(True)
     try:
         yield
     finally:
-        _INSIDE.reset(token)
+        INSIDE.reset(token)
 
 
 def is_inside_tool() -> bool:
-    return _INSIDE.get()
+    return INSIDE.get()
 
 
 @contextmanager
@@ -55,8 +54,8 @@ def carried() -> Iterator[None]:
 
 
 def _as(inside: bool, job: Callable[..., Any], /, *args: Any, **options: Any) -> Any:
-    token = _INSIDE.set(inside)
+    token = INSIDE.set(inside)
     try:
         return job(*args, **options)
     finally:
-        _INSIDE.reset(token)
+        INSIDE.reset(token)

@@ -32,7 +32,7 @@ def call_agent(agent: Callable[..., Any], args: tuple[object, ...], meter: Budge
         meter.timed_out = True
 
     # the alarm is the second line: an async agent is cancelled, and a tool call refused, a moment earlier
-    with _alarm(meter.left + 0.05, over):
+    with _alarm(meter.left + 0.05, over, more=lambda: meter.left):
         value = agent(*args)
         return loop.run(value, meter) if inspect.isawaitable(value) else value
 
@@ -56,13 +56,21 @@ class AgentLoop:
 
         async def bounded() -> Json:
             limit = asyncio.timeout(meter.left)
+            running = asyncio.get_running_loop()
+
+            def later() -> None:  # a human was asked: those seconds are not the agent's
+                running.call_soon_threadsafe(lambda: None if limit.expired() else limit.reschedule(running.time() + meter.left))
+
             value: Json = None
+            meter.on_extended.append(later)
             try:
                 async with limit:
                     value = await awaitable
             except TimeoutError:
                 if not limit.expired():  # the agent's own time-out
                     raise
+            finally:
+                meter.on_extended.remove(later)
             if limit.expired():  # also if the agent made nothing of its cancellation
                 meter.timed_out = True
                 raise TrialTimeout
@@ -90,8 +98,10 @@ def _in_a_loop() -> bool:
 
 
 @contextmanager
-def _alarm(seconds: float, over: Callable[[], None] = lambda: None) -> Iterator[None]:
+def _alarm(seconds: float, over: Callable[[], None] = lambda: None, *, more: Callable[[], float] = lambda: 0.0) -> Iterator[None]:
     """Raise `TrialTimeout` in the block when its seconds are over, again and again until it is left.
+
+    `more` says how many are left after all: while a human is asked, they do not run.
 
     Only where the platform can: SIGALRM, the main thread, nobody else's timer.
     """
@@ -102,9 +112,14 @@ def _alarm(seconds: float, over: Callable[[], None] = lambda: None) -> Iterator[
     armed = True
 
     def ring(signum: int, frame: object) -> None:
-        if armed:
-            over()
-            raise TrialTimeout
+        if not armed:
+            return
+        left = more()
+        if left > 0:
+            signal.setitimer(signal.ITIMER_REAL, left + 0.05, AGAIN)
+            return
+        over()
+        raise TrialTimeout
 
     before = signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..errors import CassetteError, SecretFound
 from ..schema.pins import Pins, contract_digest
 from ..schema.run import Problem, Run
+from ..schema.values import JsonObject
 from ..tape.recording import ToolsCassette
 from ..tape.stale import short, staleness
 
@@ -20,7 +21,7 @@ def settle_pins(setting: Setting, run: Run) -> None:
     """The run's pins, and what of the recording's is stale: a changed contract, prompt or model."""
     contracts = setting.session.contracts
     called = sorted({call.tool for call in run.calls if call.reached and call.tool in contracts})
-    run.pins = Pins(tools={name: contract_digest(contracts[name]) for name in called})
+    run.pins = Pins(policy=setting.governance.pin, tools={name: contract_digest(contracts[name]) for name in called})
     model = setting.model
     if model is not None and model.requests:
         from ..tape.model.pins import first_of, models_of, prompt_digest
@@ -91,7 +92,19 @@ def _tools(setting: Setting, run: Run) -> ToolsCassette:
         values=setting.session.values,
         before=setting.cassette if setting.player is not None else None,
         state=run.state if run.state.known else None,
+        approvals=_approvals(setting),
     )
+
+
+def _approvals(setting: Setting) -> list[JsonObject]:
+    """What people said; what a script says stands in the case."""
+    desk = setting.governance.desk
+    if desk is None:
+        return []
+    from ..approvals.recorded import to_json
+
+    kept = [setting.session.values.fold(setting.session.membrane.hide(act)) for act in to_json(desk.acts)]
+    return [*(setting.cassette.approvals if setting.player is not None and setting.cassette is not None else ()), *kept]
 
 
 def _model(setting: Setting) -> ModelCassette | None:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ..errors import BudgetExceeded, CassetteMiss
+from ..errors import BudgetExceeded, CassetteMiss, Interrupted
 from ..schema.run import Problem
 from .budget import TrialTimeout
 from .inside import is_inside_tool
@@ -112,7 +112,7 @@ class ModelLayer:
         slot = self._slots.pop(id(request), None)
         if slot is not None:
             slot.answered(response.mapped(self.session.values.fold_text))
-        self._count(request, response, request.endpoint)
+        self._count(request, response, request.endpoint, paid=True)
 
     def failed(self, request: Request) -> None:
         """No answer came: the server is down, or it hung up."""
@@ -120,7 +120,7 @@ class ModelLayer:
         if slot is not None:
             slot.failed()
 
-    def _count(self, request: Request, response: Response, endpoint: str) -> None:
+    def _count(self, request: Request, response: Response, endpoint: str, *, paid: bool = False) -> None:
         """Tokens and cost of a model answer; what was refused with an error is not billed and is no step.
 
         The price is that of who really answered (`endpoint`), wherever a replay thinks it asks.
@@ -138,8 +138,10 @@ class ModelLayer:
         if answer is None or not answer.billed:
             return
         spent = cost(answer, url=endpoint + request.path, at=self.priced_at)
+        if paid:
+            self.session.pay(spent)
         # a limit that this answer went over is latched by the meter, and stops the next call or request
-        with suppress(BudgetExceeded, TrialTimeout):
+        with suppress(BudgetExceeded, Interrupted, TrialTimeout):
             self.session.answered(answer.usage, spent, answer.model, step=answer.step)
 
     # ---- afterwards

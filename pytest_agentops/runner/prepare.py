@@ -21,6 +21,7 @@ from ..tape.values import TrialValues
 from ..tools.toolbox import Toolbox
 from .answers import TapeAnswers
 from .budget import BudgetMeter
+from .governance import govern, hidden_again, redacted_fields
 from .guard import Guard
 from .invoke import AgentLoop, ToolLoop
 from .model import ModelLayer
@@ -28,7 +29,6 @@ from .modes import Plan, has_recording
 from .network import network_guard
 from .session import Session
 from .setting import Setting, Trial
-from .stages import BudgetStage, ContractStage
 from .surroundings import offline
 
 if TYPE_CHECKING:
@@ -71,9 +71,24 @@ def set_up(trial: Trial, chosen: Plan, membrane: Membrane) -> Setting:
         clock=case.fields.clock or (replayed.clock if replayed else None),
         seed=replayed.seed if replayed else None,
     )
+    redacted = redacted_fields(trial.policies, contracts) if trial.policies else {}
+    if cassette is not None and redacted:
+        cassette = hidden_again(cassette, redacted, membrane.hide)
     player = _player(trial, chosen, cassette, toolbox)
     meter = BudgetMeter(case.fields.budget)
-    session = Session(contracts=contracts, membrane=membrane, values=values, meter=meter, folder=trial.folder, player=player)
+    session = Session(
+        contracts=contracts,
+        membrane=membrane,
+        values=values,
+        meter=meter,
+        folder=trial.folder,
+        player=player,
+        redacted=redacted,
+        ledger=trial.ledger if chosen.live else None,
+        suite=case.suite,
+        suite_usd=case.suite_usd,
+    )
+    meter.on_degrade = session.degraded
     recorder, tool_loop = Recorder() if chosen.tools.write else None, ToolLoop()
     answers = TapeAnswers(
         plan=chosen.tools,
@@ -84,8 +99,10 @@ def set_up(trial: Trial, chosen: Plan, membrane: Membrane) -> Setting:
         recorder=recorder,
         latch=session.latch,
         run_async=tool_loop.run,
+        pay=session.pay,
     )
-    session.guard = Guard((ContractStage(contracts, enforce=trial.enforce_contracts), BudgetStage(meter)), answers)
+    governance = govern(trial, chosen, session, toolbox, cassette, meter)
+    session.guard = Guard(governance.stages, answers)
     model_cassette = _model_cassette(trial, chosen, cassette)
     return Setting(
         trial=trial,
@@ -102,6 +119,7 @@ def set_up(trial: Trial, chosen: Plan, membrane: Membrane) -> Setting:
         model_cassette=model_cassette,
         agent_loop=AgentLoop(),
         tool_loop=tool_loop,
+        governance=governance,
         before=toolbox.snapshot() if chosen.tools.live else None,
     )
 

@@ -9,11 +9,12 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 
-from ..errors import AgentOpsError, CassetteError
+from ..errors import AgentOpsError, BudgetExceeded, CassetteError
 from ..redact.membrane import Membrane
 from ..redact.secrets import from_environment
 from ..schema import money
-from ..schema.run import Problem, Run
+from ..schema.run import BudgetUse, Problem, Run
+from ..tools.direct import watching
 from .conversation import converse, turns_of
 from .forks import end_child, fork_notes
 from .inside import carried
@@ -55,8 +56,11 @@ def _run(trial: Trial, chosen: Plan) -> Run:
     try:
         with around(trial, chosen):
             setting = set_up(trial, chosen, membrane)
+            setting.session.may_spend()
             _perform(setting, run)
             _watch(setting.session, trial)
+    except BudgetExceeded as over:  # the session's money is gone: the trial is not even started
+        run.outcome, run.stop, run.budget = "budget_exceeded", str(over), BudgetUse(exceeded=over.what)
     except (AgentOpsError, OSError) as error:
         _not_started(run, error)
     run.duration_s = time.perf_counter() - started
@@ -124,8 +128,16 @@ def _converse(setting: Setting, run: Run) -> BaseException | None:
     session, trial = setting.session, setting.trial
     threads = set(threading.enumerate())
     failure: BaseException | None = None
+
+    def beside(name: str) -> None:
+        """Threads that were there before are none of the agent's: a server of a fixture, say."""
+        here = threading.current_thread()
+        if here not in threads or here is threading.main_thread():
+            session.beside(name)
+
     try:
-        run.output = converse(setting)
+        with watching(beside):
+            run.output = converse(setting)
     except BaseException as error:  # TrialTimeout, sys.exit() and pytest.skip() in an agent are its failures, too
         if session.is_copy:
             end_child(error)

@@ -9,12 +9,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import AgentOpsError, BudgetExceeded, CassetteMiss, SessionClosed, ToolBlocked, ToolError, ToolRejected
+from ..errors import AgentOpsError, BudgetExceeded, CassetteMiss, Interrupted, SessionClosed, ToolBlocked, ToolError, ToolRejected
 from ..schema.call import Call, ErrorInfo
-from ..schema.case import Outcome
+from ..schema.case import Degrade, Outcome
 from ..schema.contract import Contract
 from ..schema.run import Problem, Turn, Usage
-from ..schema.values import Json, JsonObject, NotJson, jsonable
+from ..schema.values import Json, JsonObject, NotJson, decimal, jsonable
 from .budget import BudgetMeter, TrialTimeout
 from .forks import fork_notes
 from .guard import Guard, Pending
@@ -23,8 +23,12 @@ if TYPE_CHECKING:
     from ..redact.membrane import Membrane
     from ..tape.player import Player
     from ..tape.values import TrialValues
+    from .auditing import TrialAudit
+    from .ledger import Ledger
 
 _NOBODY = Contract(name="?")
+_STOPS = (ToolBlocked, ToolRejected, BudgetExceeded, TrialTimeout, Interrupted)
+"""What the guard stops a call with."""
 
 
 class Session:
@@ -39,8 +43,21 @@ class Session:
         meter: BudgetMeter,
         folder: Path,
         player: Player | None,
+        redacted: Mapping[str, tuple[str, ...]] | None = None,
+        ledger: Ledger | None = None,
+        suite: str = "",
+        suite_usd: float | None = None,
     ) -> None:
         self.contracts = contracts
+        self.redacted = redacted or {}
+        """Tool -> the keys and paths that its policies redact."""
+        self.ledger = ledger
+        """What the whole session really spends; None where nothing is spent, or nothing limits it."""
+        self.suite = suite
+        self._suite_limit = None if suite_usd is None else decimal(suite_usd)
+        self.degradations: list[JsonObject] = []
+        """The steps of the budget's `degrade` that were taken."""
+        self.audit: TrialAudit | None = None
         self.membrane = membrane
         self.values = values
         self.meter = meter
@@ -131,8 +148,32 @@ class Session:
             self.costs.append(cost_usd)
             if model is not None and model not in self.models:
                 self.models.append(model)
-        if step:
-            self.meter.model_answer()
+        if self.audit is not None:
+            self.audit.answered(usage, cost_usd, model)
+        self.meter.model_answer(usage, cost_usd, step=step)
+
+    def pay(self, usd: Decimal | None) -> None:
+        """Something live was paid for; what it was too much is seen at the next call or request."""
+        if self.ledger is not None:
+            self.ledger.pay(self.suite, usd)
+
+    def may_spend(self) -> None:
+        """Raise, and go on raising, when the session or the suite has spent what it may."""
+        over = None if self.ledger is None else self.ledger.check(self.suite, self._suite_limit)
+        if over is not None:
+            self.meter.exceeded = self.meter.exceeded or over
+            raise self.meter.exceeded
+
+    def degraded(self, step: Degrade, limit: str, share: float) -> None:
+        """The budget ran low."""
+        said = {"model": step.model, "writes": step.writes, "require_approval": step.require_approval}
+        taken: JsonObject = {"at": step.at, "of": limit, "share": round(share, 6)}
+        taken |= {key: value for key, value in said.items() if value is not None}
+        self.degradations.append(taken)
+        self.labels.add("degraded")
+        if self.audit is not None:
+            self.audit.event("budget.soft", {"limit": limit, "share": taken["share"]})
+            self.audit.event("degrade", {key: value for key, value in taken.items() if key != "share"})
 
     def model_request(self, what: str) -> None:
         """A request of the agent's client is about to be answered or sent; raises what ends the run."""
@@ -140,6 +181,7 @@ class Session:
             raise fork_notes().refuse(self.number, what)
         with self._lock:
             self._refuse_late(what)
+        self.may_spend()
         self.meter.check()
 
     def finish(self, outcome: Outcome, stop: str = "") -> None:
@@ -183,9 +225,10 @@ class Session:
             plain = jsonable(dict(args))
         except NotJson as error:
             plain, bad = {}, error
-        hidden = self.membrane.hide(plain, contract.sensitive)
+        sensitive = self.sensitive(contract)
+        hidden = self.membrane.hide(plain, sensitive)
         call = Call(tool=name, args=hidden, effect=contract.effect, turn=max(0, len(self.turns) - 1), step=self.model_steps)
-        pending = Pending(call=call, contract=contract, args=hidden)
+        pending = Pending(call=call, contract=contract, args=hidden, sensitive=sensitive)
         with self._lock:
             self._refuse_late(name)
             self.calls.append(call)
@@ -193,6 +236,7 @@ class Session:
             if self.turns:
                 self.turns[-1].calls.append(call)
         try:
+            self.may_spend()
             self.meter.tool_call()
             if bad is not None:
                 raise pending.stop(f"{name}: {bad}", decision="invalid", reason="schema_invalid")
@@ -200,6 +244,11 @@ class Session:
             self._failed(pending, error)
             raise
         return pending
+
+    def sensitive(self, contract: Contract) -> tuple[str, ...]:
+        """What of a tool's arguments and results is secret: by its contract, and by the policies' `log` rules."""
+        more = self.redacted.get(contract.name)
+        return contract.sensitive if more is None else (*contract.sensitive, *more)
 
     def _refuse_late(self, name: str) -> None:
         if self._closed:
@@ -212,6 +261,8 @@ class Session:
     def _returned(self, pending: Pending) -> None:
         pending.call.result = pending.result
         self._tool_message(pending.call.tool, pending.result)
+        if self.audit is not None:
+            self.audit.ended(pending)
         self._done(pending.call)
 
     def _done(self, call: Call) -> None:
@@ -226,21 +277,42 @@ class Session:
         elif isinstance(error, (BudgetExceeded, TrialTimeout)):
             call.decision, call.reason = "budget", "budget_exceeded"
             call.error = ErrorInfo(type="budget_exceeded", message=str(error) or "out of time")
+        elif isinstance(error, Interrupted):
+            call.decision, call.reason = "deny", "approval_unanswered"
+            call.error = call.error or ErrorInfo(type="approval_unanswered", message=str(error).partition("\n")[0])
         elif isinstance(error, CassetteMiss):
             call.error = ErrorInfo(type="CassetteMiss", message=str(error.data.get("reason", "miss")))
         else:
             call.error = ErrorInfo(type=type(error).__name__, message=str(self.membrane.hide(str(error))))
         if not call.reached:
             self._stopped(pending, error)
+        if self.audit is not None:
+            self.audit.ended(pending)
         self._done(call)
 
     def _stopped(self, pending: Pending, error: BaseException) -> None:
         """A call that the guard stopped while the recorded run made it: from here on the replay is another run."""
-        if self.player is None or not isinstance(error, (ToolBlocked, ToolRejected, BudgetExceeded, TrialTimeout)):
+        if self.player is None or not isinstance(error, _STOPS):
             return
         self.player.stopped(pending.call.tool, pending.call.reason or "budget_exceeded")
         if self.player.not_made(pending.call.tool, self.values.fold(pending.args)):
             self.diverged()
+
+    def answered_again(self, pending: Pending) -> None:
+        """An idempotency key came again: where the recorded run had called the tool for it, that recording is not unused."""
+        if self.player is not None:
+            self.player.repeated(pending.call.tool, self.values.fold(pending.call.sent or pending.args))
+
+    def beside(self, name: str) -> None:
+        """The agent called a tool's function directly: no stage has seen it, so it is refused and fails the trial."""
+        if self._closed or self.is_copy:
+            return
+        text = (
+            f"{name} was called beside the guard: the function itself, not the toolbox\n"
+            f"  cure: tools.call({name!r}, ...), or tools.functions()[{name!r}] for a framework"
+        )
+        self.latch(Problem(kind="bypass", text=text, data={"tool": name}))
+        raise ToolBlocked(text, tool=name, reason="tool_unknown")
 
     def diverged(self) -> None:
         """The guard made this another run than the recorded one."""

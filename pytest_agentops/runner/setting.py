@@ -17,6 +17,9 @@ from ..tape.store import folder_for
 from .modes import Plan, Record
 
 if TYPE_CHECKING:
+    from ..approvals.request import Approver
+    from ..audit.log import AuditLog
+    from ..policy.model import PolicyFile
     from ..tape.cassette import ToolsCassette
     from ..tape.model.exchange import ModelCassette
     from ..tape.player import Player
@@ -24,7 +27,9 @@ if TYPE_CHECKING:
     from ..tools.toolbox import Toolbox
     from .answers import TapeAnswers
     from .budget import BudgetMeter
+    from .governance import Governance
     from .invoke import AgentLoop, ToolLoop
+    from .ledger import Ledger
     from .model import ModelLayer
     from .session import Session
 
@@ -55,6 +60,13 @@ class Trial:
     """Parsed recordings of earlier sessions."""
     on_late: Callable[[str], None] | None = None
     """Told of every call that comes when the run has been given back already."""
+    policies: tuple[PolicyFile, ...] = ()
+    """What the calls are decided by."""
+    audit: AuditLog | None = None
+    terminal: Callable[[], Approver | None] | None = None
+    """Where a person can be asked; None, or what gives None, where there is nobody."""
+    ledger: Ledger | None = None
+    """What the whole session spends; None where that has no limit."""
     folder: Path = field(init=False)
     """Where the trial's recording lies, or goes."""
 
@@ -81,6 +93,7 @@ class Setting:
     model_cassette: ModelCassette | None
     agent_loop: AgentLoop
     tool_loop: ToolLoop
+    governance: Governance
     before: Json = None
     """The toolbox's state before the agent ran, as it was; None where the tools are not live."""
     turn_ends: list[Json | Written] = field(default_factory=list)
@@ -89,5 +102,5 @@ class Setting:
     def hidden(self, state: Json) -> Json:
         """A state as files may hold it: what a tool calls sensitive is sensitive here, too."""
         contracts = self.session.contracts
-        keys = {key for name in contracts for key in contracts[name].sensitive if not paths.is_path(key)}
+        keys = {key for name in contracts for key in self.session.sensitive(contracts[name]) if not paths.is_path(key)}
         return self.session.values.fold(self.session.membrane.hide(state, sorted(keys)))

@@ -5,12 +5,14 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
-from ..errors import BudgetExceeded, CassetteMiss, ToolBlocked, ToolError, ToolRejected
-from ..schema.run import Problem, ProblemKind, Run, Usage
+from ..errors import BudgetExceeded, CassetteMiss, Interrupted, ToolBlocked, ToolError, ToolRejected
+from ..schema import money
+from ..schema.run import BudgetUse, Problem, ProblemKind, Run, Usage
 from ..schema.values import JsonObject
 from ..tape.cassette import record_command
 from .budget import TrialTimeout
 from .forks import fork_notes
+from .governance import report_unused
 from .keep import keep, settle_pins
 from .network import network_guard, refused
 from .state import settle_state
@@ -27,6 +29,8 @@ def ended(setting: Setting, run: Run, failure: BaseException | None) -> None:
         cause = session.missed_model  # whatever the SDK made of it
     if meter.timed_out or isinstance(cause, TrialTimeout):
         run.outcome, run.stop = "timed_out", f"the trial's {meter.seconds:g} seconds were over (budget.seconds)"
+    elif meter.interrupted is not None or isinstance(cause, Interrupted):
+        run.outcome, run.stop = "interrupted", str(meter.interrupted or cause)
     elif meter.exceeded is not None or isinstance(cause, BudgetExceeded):
         run.outcome, run.stop = "budget_exceeded", str(meter.exceeded or cause)
     elif session.cut_off is not None:
@@ -48,7 +52,7 @@ def ended(setting: Setting, run: Run, failure: BaseException | None) -> None:
     run.stop = None if run.stop is None else str(session.membrane.hide(run.stop))
 
 
-_OURS = (TrialTimeout, BudgetExceeded, CassetteMiss, ToolBlocked, ToolRejected)
+_OURS = (TrialTimeout, BudgetExceeded, Interrupted, CassetteMiss, ToolBlocked, ToolRejected)
 
 
 def _cause(failure: BaseException | None) -> BaseException | None:
@@ -100,14 +104,31 @@ def settle(setting: Setting, run: Run) -> None:
         _unused_model(setting)
     settle_pins(setting, run)
     _cost(setting, run)
+    _governed(setting, run)
     keep(setting, run)
     labels = set(session.labels)
     if any(call.source == "stub" for call in run.calls):
         labels.add("stub")
+    if setting.answers.dry_runs:
+        labels.add("dry_run")
     players = (setting.player, setting.model.player if setting.model else None)
     if any(player is not None and player.racy for player in players):
         labels.add("racy")
     run.labels = sorted(labels)
+
+
+def _governed(setting: Setting, run: Run) -> None:
+    """What humans did, what became of the budget; and the end of the trial in the audit log."""
+    session, governance, meter = setting.session, setting.governance, setting.meter
+    if governance.desk is not None:
+        run.interventions = [session.values.fold(session.membrane.hide(act)) for act in governance.desk.interventions]
+        report_unused(governance, session)
+    over = "seconds" if meter.timed_out else meter.exceeded.what if meter.exceeded is not None else None
+    run.budget = BudgetUse(exceeded=over, degraded=tuple(session.degradations), share=meter.share())
+    if session.audit is not None:
+        if over is not None:
+            session.audit.event("budget.hard", {"limit": over})
+        session.audit.close({"outcome": run.outcome, "cost_usd": money.text(run.cost_usd), "pins": {"policy": governance.pin}})
 
 
 def _network(setting: Setting, run: Run) -> None:
@@ -131,7 +152,9 @@ def _expects_all(setting: Setting, run: Run) -> bool:
     if any(p.kind == "miss" for p in setting.session.problems):
         return False  # the miss report lists what was not played; a second report would only repeat it
     expected = setting.trial.case.fields.expect
-    return run.outcome not in ("timed_out", "budget_exceeded") or (expected is not None and expected.outcome == run.outcome)
+    return run.outcome not in ("timed_out", "budget_exceeded", "interrupted") or (
+        expected is not None and expected.outcome == run.outcome
+    )
 
 
 def _unused(setting: Setting) -> None:

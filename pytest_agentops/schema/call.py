@@ -29,10 +29,26 @@ Reason: TypeAlias = Literal[
     "approval_rejected",
     "approval_timeout",
     "approval_mismatch",
+    "approval_unanswered",
     "audit_unavailable",
     "tool_failed",
 ]
 """Why a call did not give a result, or why it was allowed: a closed set, part of the results format."""
+
+POLICY_REASONS: frozenset[Reason] = frozenset(
+    {
+        "rule",
+        "default_deny",
+        "tier_default",
+        "indeterminate",
+        "time_window",
+        "limit",
+        "obligation",
+        "policy_error",
+        "scope_missing",
+    }
+)
+"""What a policy denies for: these calls are the policy blocks. Contract, budget, people and the audit log are counted apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +91,15 @@ class Call:
     """The contract's, for checks; None where none is declared."""
     turn: int = 0
     step: int = 0
+    shadow: list[str] = field(default_factory=list)
+    """What policies in shadow mode would have said, a sentence each."""
+    stored: bool = False
+    """Whether the answer is that of an earlier call with the same idempotency key."""
+
+    @property
+    def blocked_by_policy(self) -> bool:
+        """Whether a policy denied it."""
+        return self.decision == "deny" and self.reason in POLICY_REASONS
 
     @property
     def reached(self) -> bool:
@@ -88,6 +113,7 @@ class Call:
             "args": self.args if self.sent is None else self.sent,
             "decision": self.decision,
             "rule": self.rule,
+            "reason": self.reason,
             "source": self.source,
             "error": self.error.as_json() if self.error else None,
         }

@@ -10,12 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypeAlias
 
+from .governed import BudgetExpect, PolicyExpect, SuiteBudget
+from .governed import Degrade as Degrade
+from .limits import STRICT, Count, Says
+from .limits import Bounds as Bounds
+from .limits import CountBounds as CountBounds
 from .tier import Effect
 from .unset import unset
 from .values import JsonObject
-
-STRICT: Any = {"extra": "forbid", "use_attribute_docstrings": True}
-"""pydantic's configuration for every type here (a plain mapping: pydantic is not imported for it)."""
 
 ID_PATTERN = "[a-z0-9][a-z0-9_-]{0,79}"
 """Case, suite and variant ids: safe as folder names everywhere, also where case does not count."""
@@ -26,45 +28,15 @@ ArgsMode: TypeAlias = Literal["exact", "partial", "ignore", "superset", "subset"
 Extra: TypeAlias = Literal["allow", "forbid", "forbid_writes"]
 Missing: TypeAlias = Literal["forbid", "allow"]
 Outcome: TypeAlias = Literal["completed", "interrupted", "blocked", "budget_exceeded", "timed_out", "unanswerable", "error"]
+DETECTORS = ("loop", "empty_retrieval", "policy_blocked", "spend_spike")
+"""The runbook detectors."""
 ApprovalWord: TypeAlias = Literal["approve", "edit", "reject", "escalate", "timeout"]
 
 
-class Says:
-    """JSON Schema keywords of an annotated type (pydantic asks for them by this method's name when it makes the schema)."""
-
-    __slots__ = ("keywords",)
-
-    def __init__(self, **keywords: Any) -> None:
-        self.keywords = keywords
-
-    def __get_pydantic_json_schema__(self, core_schema: Any, handler: Any) -> JsonObject:
-        schema: JsonObject = {**handler(core_schema), **self.keywords}
-        return schema
-
-
-Count: TypeAlias = Annotated[int, Says(minimum=0)]
 Ref: TypeAlias = str | dict[str, Any]
 """``./file.py:attr``, ``module:attr``, a registered name, a fixture's name, or one registered name with options."""
 CallRef: TypeAlias = str | dict[str, dict[str, Any] | None]
 """``tool`` or ``{tool: {argument: value or operators}}``; a name may hold ``*``."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
-    """A range; both ends belong to it."""
-
-    __pydantic_config__ = STRICT
-    min: float | None = None
-    max: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CountBounds:
-    """A range of counts; both ends belong to it."""
-
-    __pydantic_config__ = STRICT
-    min: Count | None = None
-    max: Count | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,13 +117,16 @@ class Expect:
     """JSON paths ("$.orders['W-1'].status") to values, or a nested partial mapping, of the state after the run."""
     changed_only: tuple[str, ...] | None = None
     """The only JSON paths of the state that may differ after the run; [] means nothing changed."""
-    policy: JsonObject | None = None
+    policy: PolicyExpect | None = None
+    """Which calls the policies stopped, or sent to a human."""
     interventions: Count | CountBounds | None = None
+    """Human acts on the run: approve, edit, reject, escalate."""
     cost: CostExpect | None = None
     steps: Count | CountBounds | None = None
     """Model answers (tool calls, in a run without a model)."""
-    budget: JsonObject | None = None
+    budget: BudgetExpect | None = None
     detectors: dict[str, Literal["ignore", "fail"]] | None = None
+    """What a runbook detector (loop, empty_retrieval, policy_blocked, spend_spike) means for this case."""
     python: str | tuple[str, ...] | None = None
     """Functions of your own, ``./checks.py:name``: fn(run) or fn(run, case)."""
     any: tuple[Expect, ...] | None = None
@@ -186,7 +161,8 @@ class Budget:
     tool_calls: Annotated[int, Says(minimum=0)] | None = None
     tokens: Annotated[int, Says(minimum=0)] | None = None
     seconds: Annotated[float, Says(exclusiveMinimum=0)] | None = None
-    degrade: tuple[JsonObject, ...] | None = None
+    degrade: tuple[Degrade, ...] | None = None
+    """Steps before the stop, in their order."""
 
 
 DEFAULT_STEPS = 50
@@ -232,11 +208,16 @@ class ScriptedApproval:
     __pydantic_config__ = STRICT
     tool: str | None = None
     args: JsonObject | None = None
+    """What is asked (partial, with operators)."""
     role: str | None = None
+    """The role that is asked."""
     by: str | None = None
+    """Who answers; two approvals of one person count once."""
     decision: ApprovalWord
     edit: JsonObject | None = None
+    """For edit: the arguments that are changed."""
     message: str | None = None
+    """Why; told to the agent and kept in the results."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -301,6 +282,7 @@ class CaseFields:
     fixtures: tuple[str, ...] | None = None
     """pytest's usefixtures."""
     policies: tuple[str, ...] | None = None
+    """Policy files, ``./policy.yaml``: what the agent's calls are decided by."""
     task: str | None = None
     turns: Annotated[tuple[str | Turn, ...], Says(minItems=1)] | None = None
     setup: JsonObject | None = None
@@ -318,6 +300,7 @@ class CaseFields:
     matrix: dict[str, Annotated[tuple[Any, ...], Says(minItems=1)]] | None = None
     """Case fields (dots allowed) to lists; the product of the points are the variants."""
     approvals: tuple[ScriptedApproval, ...] | None = None
+    """Scripted humans: the first unused entry that fits answers."""
     faults: tuple[JsonObject, ...] | None = None
     contracts_mode: Literal["enforce", "report"] | None = None
     """enforce: invalid arguments stop the call; report: they are a finding (what the transcript agent does by itself)."""
@@ -350,6 +333,8 @@ class SuiteFile:
     tools: Ref | tuple[Ref, ...] | None = None
     contracts: dict[str, ContractSpec] | None = None
     policies: tuple[str, ...] | None = None
+    budget: SuiteBudget | None = None
+    """Over all runs of the suite in one session; limits of one trial stand in `defaults`."""
     prices: JsonObject | None = None
     runbooks: dict[str, str] | None = None
     slo: JsonObject | None = None
@@ -376,6 +361,10 @@ class Case:
     """Keys of `expect` that belong to checks registered from outside."""
     base_dir: str = "."
     """The folder of the suite file, absolute: what ``./`` means."""
+    suite_usd: float | None = None
+    """The budget of all runs of the suite."""
+    runbooks: dict[str, str] = field(default_factory=dict)
+    """Detector -> the page that says what to do."""
 
     @property
     def name(self) -> str:

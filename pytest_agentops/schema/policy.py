@@ -53,6 +53,8 @@ class ApprovalNeed:
     distinct_from: tuple[str, ...] = ("requester",)
     expires_s: int = EXPIRES_S
     on_timeout: Literal["deny"] = "deny"
+    escalate_to: tuple[str, ...] = ()
+    """The roles after it, in order, for who hands the decision on; at their end it is a no."""
     allow_edit: tuple[str, ...] | None = None
     """The arguments that the approver may change; None: any of them."""
 

@@ -19,7 +19,9 @@ ProblemKind: TypeAlias = Literal[
     "miss",
     "unused",
     "unused_warning",
+    "approval_unused",
     "cassette",
+    "bypass",
     "closed",
     "forked",
     "budget",
@@ -69,7 +71,7 @@ class Problem:
 
     @property
     def fatal(self) -> bool:
-        return self.kind != "unused_warning"
+        return self.kind not in ("unused_warning", "approval_unused")
 
 
 class Hides(Protocol):
@@ -80,6 +82,18 @@ class Hides(Protocol):
 
     def scan(self, data: bytes, /) -> Sequence[str]:
         """The kinds of secrets in bytes that are about to be kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetUse:
+    """What became of the trial's budget."""
+
+    exceeded: str | None = None
+    """The limit that ended the run: usd, tokens, steps, tool_calls, seconds."""
+    degraded: tuple[JsonObject, ...] = ()
+    """The steps of `degrade` that were taken, with the share that had been used."""
+    share: float | None = None
+    """The greatest share of a declared limit that was used; None where none is declared or one is unknown."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -105,6 +119,14 @@ class Run:
     """None: unknown. A run that met no model and names none has Usage(0, 0)."""
     cost_usd: Decimal | None = None
     interventions: list[JsonObject] = field(default_factory=list)
+    """Every human act on the run, with its source; a script is not a person."""
+    unexpected_policy_blocks: int = 0
+    """Calls that a policy denied and that the case does not speak of; set when the run is judged."""
+    spend_spike: str | None = None
+    """`fail` where the case says that a cost far above the suite's median fails it."""
+    detected: dict[str, str] = field(default_factory=dict)
+    """Runbook detector -> what it saw; set when the run is judged."""
+    budget: BudgetUse = field(default_factory=BudgetUse)
     problems: list[Problem] = field(default_factory=list)
     error: str | None = None
     """What the agent raised, with its traceback, where the outcome is error."""
@@ -133,6 +155,11 @@ class Run:
         return self.model_steps or len(self.calls)
 
     @property
+    def policy_blocks(self) -> int:
+        """Calls that a policy denied."""
+        return sum(call.blocked_by_policy for call in self.calls)
+
+    @property
     def miss(self) -> JsonObject | None:
         """The first replay miss as data."""
         return next((p.data for p in self.problems if p.kind == "miss"), None)
@@ -149,6 +176,8 @@ class Run:
             "steps": self.steps,
             "calls": [c.as_json() for c in self.calls],
             "interventions": self.interventions,
+            "policy_blocks": self.policy_blocks,
+            "unexpected_policy_blocks": self.unexpected_policy_blocks,
             "checks": [c.as_json() for c in self.checks],
             "output": self.output,
             "pins": self.pins.as_json() if self.pins else None,
@@ -158,6 +187,9 @@ class Run:
             "problems": [{"kind": p.kind, "text": p.text} for p in self.problems],
             "error": self.error,
             "labels": self.labels,
+            **({"detected": self.detected} if self.detected else {}),
+            **({"spend_spike": self.spend_spike} if self.spend_spike else {}),
+            **({"degraded": list(self.budget.degraded)} if self.budget.degraded else {}),
             "stale": self.stale,
             "cassette": self.cassette,
             "events": self.events,

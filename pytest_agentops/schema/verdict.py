@@ -55,6 +55,8 @@ class Metrics:
     cost_per_success_usd: str | None = None
     intervention_rate: float | None = None
     interventions: int | None = None
+    interventions_by_kind: JsonObject | None = None
+    """approve, edit, reject, escalate -> how often; those that there were."""
     policy_blocks: int | None = None
     unexpected_policy_blocks: int | None = None
     tool_calls: int = 0
@@ -73,6 +75,7 @@ class Metrics:
             "cost_per_success_usd": self.cost_per_success_usd,
             "intervention_rate": self.intervention_rate,
             "interventions": self.interventions,
+            "interventions_by_kind": self.interventions_by_kind,
             "policy_blocks": self.policy_blocks,
             "unexpected_policy_blocks": self.unexpected_policy_blocks,
             "tool_calls": self.tool_calls,

@@ -11,8 +11,10 @@ from ..schema.case import Case, Expect
 from ..schema.run import Run
 from ..schema.values import decimal
 from ..schema.verdict import CheckResult, Verdict
+from .blocks import count_unexpected
 from .checks.calls import asks_nothing
 from .context import CheckContext, CheckFunction
+from .detectors import detect
 from .expectations import run_expect, run_extra, run_turns
 
 _NOTHING_EXPECTED = Expect()
@@ -36,6 +38,10 @@ def judge(
     if _never_ran(run):
         run.checks, run.success = [], False
         return
+    run.unexpected_policy_blocks = count_unexpected(run, case)
+    run.spend_spike = (expect.detectors or {}).get("spend_spike")
+    ignored = {name for name, word in (expect.detectors or {}).items() if word == "ignore"}
+    run.detected = {name: text for name, text in detect(run).items() if name not in ignored}
     results = run_expect(expect, run, context, path="expect", prefix="")
     if case.more_checks:
         results += run_extra(case, run, context)
@@ -45,6 +51,8 @@ def judge(
         results[0] = replace(results[0], why="the case expects nothing but to complete: no other check was made")
     run.checks = results
     run.success = _succeeded(run, results)
+    if not run.success:
+        run.labels = sorted({*run.labels, *run.detected})
 
 
 def _completes_only(expect: Expect, results: Sequence[CheckResult]) -> bool:
@@ -70,7 +78,7 @@ def _succeeded(run: Run, results: Sequence[CheckResult]) -> bool:
     return not any(problem.fatal and _ENDS_AS.get(problem.kind) != run.outcome for problem in run.problems)
 
 
-_NEVER_ALLOWED = frozenset({"miss", "cassette", "setup", "secret", "closed", "forked", "network", "unused"})
+_NEVER_ALLOWED = frozenset({"miss", "bypass", "cassette", "setup", "secret", "closed", "forked", "network", "unused"})
 """Problems of the harness, not of the agent's luck: one of them fails the case whatever `pass_if` says."""
 
 

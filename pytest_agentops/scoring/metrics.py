@@ -25,6 +25,12 @@ class Tally:
     successes: int = 0
     unanswerable: int = 0
     tool_calls: int = 0
+    intervened: int | None = 0
+    """Rated runs on which a human acted at least once."""
+    kinds: Counter[str] = field(default_factory=Counter)
+    """Human acts by their kind."""
+    policy_blocks: int | None = 0
+    unexpected_policy_blocks: int | None = 0
     _cost: Decimal | None = Decimal(0)
     _tokens: tuple[int, int] | None = (0, 0)
     _trials: Counter[tuple[int, int]] = field(default_factory=Counter)
@@ -44,6 +50,12 @@ class Tally:
         self.successes += bool(run["success"])
         self.unanswerable += run["outcome"] == "unanswerable"
         self.tool_calls += len(run["calls"])
+        acts = run.get("interventions")
+        touched = None if acts is None else int(bool(acts) and run["outcome"] != "unanswerable")
+        self.intervened = _sum(self.intervened, touched)
+        self.kinds.update(act["kind"] for act in acts or ())
+        self.policy_blocks = _sum(self.policy_blocks, run.get("policy_blocks"))
+        self.unexpected_policy_blocks = _sum(self.unexpected_policy_blocks, run.get("unexpected_policy_blocks"))
         cost, tokens = run["cost_usd"], run["tokens"]
         self._cost = None if cost is None or self._cost is None else self._cost + Decimal(cost)
         if tokens is None or self._tokens is None:
@@ -59,6 +71,10 @@ class Tally:
             out.successes += part.successes
             out.unanswerable += part.unanswerable
             out.tool_calls += part.tool_calls
+            out.intervened = _sum(out.intervened, part.intervened)
+            out.kinds += part.kinds
+            out.policy_blocks = _sum(out.policy_blocks, part.policy_blocks)
+            out.unexpected_policy_blocks = _sum(out.unexpected_policy_blocks, part.unexpected_policy_blocks)
             out._cost = money.total([out._cost, part._cost])
             known = out._tokens is not None and part._tokens is not None
             out._tokens = (out._tokens[0] + part._tokens[0], out._tokens[1] + part._tokens[1]) if known else None  # type: ignore[index]
@@ -66,7 +82,7 @@ class Tally:
         return out
 
     def metrics(self) -> Metrics:
-        """The numbers; what belongs to a stage that is not built is None."""
+        """The numbers; what a run of an older results file does not tell is None."""
         rated = self.runs - self.unanswerable
         return Metrics(
             runs=self.runs,
@@ -74,6 +90,11 @@ class Tally:
             task_success_rate=round(self.successes / rated, _PLACES) if rated else None,
             cost_usd=money.text(self._cost),
             cost_per_success_usd=self._per_success(),
+            intervention_rate=round(self.intervened / rated, _PLACES) if rated and self.intervened is not None else None,
+            interventions=None if self.intervened is None else self.kinds.total(),
+            interventions_by_kind=None if self.intervened is None else dict(sorted(self.kinds.items())),
+            policy_blocks=self.policy_blocks,
+            unexpected_policy_blocks=self.unexpected_policy_blocks,
             tool_calls=self.tool_calls,
             tokens=None if self._tokens is None else {"input": self._tokens[0], "output": self._tokens[1]},
             pass_hat_k=self._pass_hat_k(),
@@ -98,3 +119,8 @@ class Tally:
             )
             out[str(k)] = round(float(total / cases), _PLACES)
         return out
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    """Unknown if a part is."""
+    return None if one is None or other is None else one + other

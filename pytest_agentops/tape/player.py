@@ -143,6 +143,20 @@ class Player:
                     return True
             return False
 
+    def awaits(self, tool: str, args: JsonObject) -> bool:
+        """Whether a recording of this call has not been played yet."""
+        with self._lock:
+            return any(e.standing == "waiting" for e in self._by_key.get(self.keys(tool).exact(args), ()))
+
+    def repeated(self, tool: str, args: JsonObject) -> bool:
+        """The guard answered a call a second time: its second recording, the same to the letter, is not unused."""
+        with self._lock:
+            for entry in self._by_key.get(self.keys(tool).exact(args), ()):
+                if entry.standing == "waiting" and same(entry.recording.args, args):
+                    entry.standing = "not_made"
+                    return True
+            return False
+
     def stopped(self, tool: str, reason: str) -> None:
         """The guard stopped this call; a later miss tells of it."""
         with self._lock:

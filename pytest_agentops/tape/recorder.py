@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from ..schema.call import ErrorInfo
@@ -92,6 +93,7 @@ class Recorder:
         values: TrialValues | None = None,
         before: ToolsCassette | None = None,
         state: State | None = None,
+        approvals: Sequence[JsonObject] = (),
         with_: str | None = None,
     ) -> ToolsCassette:
         """The recording; `before` is the one that it adds to.
@@ -107,6 +109,7 @@ class Recorder:
             case=case,
             calls=merged(before.calls, calls) if before is not None else calls,
             recorded_at=dt.datetime.now(dt.UTC).date().isoformat(),
+            approvals=list(approvals),
             with_=with_ if with_ is not None else written_by(),
             pins=pins,
             clock=values.clock if values is not None else None,

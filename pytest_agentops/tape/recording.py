@@ -67,6 +67,8 @@ class ToolsCassette:
     state_before: Json = None
     state_after: Json = None
     has_state: bool = False
+    approvals: list[JsonObject] = field(default_factory=list)
+    """What people answered at the terminal, each bound to the digest of its call (`approvals.recorded`)."""
     file: str = ""
     """How messages name its file."""
     unanswered: tuple[str, ...] = ()
@@ -88,6 +90,8 @@ class ToolsCassette:
             if value is not None:
                 out[key] = value
         out["calls"] = [call.as_json() for call in self.calls]
+        if self.approvals:
+            out["approvals"] = self.approvals
         if self.has_state:
             out["state"] = {"before": self.state_before, "after": self.state_after}
         return out

@@ -34,6 +34,7 @@ _TOP: Shape = {
     "clock": _TEXT_OR_NULL,
     "seed": (int, type(None)),
     "calls": (list,),
+    "approvals": (list,),
     "state": (dict, type(None)),
 }
 _RECORDED: Shape = {"at": _TEXT_OR_NULL, "with": _TEXT_OR_NULL}
@@ -173,6 +174,7 @@ def read_value(value: JsonObject, lines: list[int], file: str) -> ToolsCassette:
         state_before=state["before"] if state else None,
         state_after=state["after"] if state else None,
         has_state=state is not None,
+        approvals=value.get("approvals", []),
         file=file,
     )
 

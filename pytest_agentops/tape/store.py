@@ -150,7 +150,7 @@ def _settled(old: ToolsCassette, new: ToolsCassette) -> ToolsCassette:
 
 def equal_answers(old: ToolsCassette, new: ToolsCassette) -> bool:
     """Whether both recorded the same; the order among overlapping calls and the overlaps themselves do not count."""
-    if _state(old) != _state(new) or old.case != new.case:
+    if _state(old) != _state(new) or old.case != new.case or canonical(old.approvals) != canonical(new.approvals):
         return False
     return same_but_for_order(_marked(old.calls), _marked(new.calls))
 

@@ -45,6 +45,11 @@ class TrialValues:
         return dt.datetime.now(dt.UTC) if self.live else self._start
 
     @property
+    def moment(self) -> dt.datetime | None:
+        """The time for what must come out the same in replay; None where a replay has no clock."""
+        return self.now() if self.live or self._fixed is not None else None
+
+    @property
     def clock(self) -> str:
         """The moment that the recording keeps."""
         moment = self._fixed or self._start or dt.datetime.now(dt.UTC).replace(microsecond=0)

@@ -20,6 +20,7 @@ from ..schema import money
 from ..schema.contract import Contract
 from ..schema.suggest import did_you_mean
 from ..schema.tier import EFFECT_ORDER, Effect
+from .direct import watched
 
 F = TypeVar("F", bound=Callable[..., Any])
 Price: TypeAlias = str | int | float | Decimal
@@ -44,6 +45,8 @@ class Mark:
     resource: str = "*"
     version: str | None = None
     description: str | None = None
+    dry_run: Callable[..., Any] | str | None = None
+    """What says what a call would do, and does nothing; of a method's class, its name will do."""
     contract: Contract | None = field(default=None, init=False, compare=False, repr=False)
     """Derived once, however many toolboxes hold the function."""
 
@@ -66,6 +69,7 @@ def tool(
     resource: str = "*",
     version: str | None = None,
     description: str | None = None,
+    dry_run: Callable[..., Any] | str | None = None,
 ) -> Callable[[F], F]: ...
 def tool(
     name: Any = None,
@@ -82,10 +86,13 @@ def tool(
     resource: str = "*",
     version: str | None = None,
     description: str | None = None,
+    dry_run: Callable[..., Any] | str | None = None,
 ) -> Any:
-    """Declare a function (or method) as a tool; calling it directly stays what it was.
+    """Declare a function (or method) as a tool. Called directly it does what it did, but not by an agent that is on trial.
 
     The schema comes from its type hints and docstring. No effect declared means irreversible, no tier declared means 4.
+    `dry_run` takes the same arguments and says what would be done: an approver sees it, and under a policy in shadow mode it is
+    called in place of a write.
     """
     if callable(name):
         return _marked(name, Mark(name=name_of(name)))
@@ -105,6 +112,7 @@ def tool(
             resource=resource,
             version=None if version is None else str(version),
             description=description,
+            dry_run=checked_dry_run(dry_run, chosen),
         )
         return _marked(function, mark)
 
@@ -114,14 +122,14 @@ def tool(
 def _marked(function: F, mark: Mark) -> F:
     if inspect.isclass(function):
         raise LoadError(f"@tool marks functions and methods, {function.__name__} is a class", hint="mark its methods")
-    target = function.__func__ if isinstance(function, (staticmethod, classmethod)) else function
-    try:
-        setattr(target, MARK, mark)
-    except AttributeError:  # a bound method or a builtin takes no attributes
-        wrapped: Any = functools.partial(function)
-        setattr(wrapped, MARK, mark)
-        return typing.cast(F, wrapped)
-    return function
+    if isinstance(function, (staticmethod, classmethod)):
+        return typing.cast(F, type(function)(_marked(function.__func__, mark)))
+    if inspect.isfunction(function):
+        wrapped: Any = watched(function, lambda: mark.name)
+    else:  # a bound method, a builtin, an object: some take no attributes
+        wrapped = functools.partial(function)
+    setattr(wrapped, MARK, mark)
+    return typing.cast(F, wrapped)
 
 
 def mark_of(value: object) -> Mark | None:
@@ -177,6 +185,22 @@ class Tool:
         """Effect and tier as the code declares them, known without its schema."""
         source: Contract | Mark | None = self._given or self.mark
         return (source.effect, source.tier) if source is not None else (None, None)
+
+    @property
+    def dry_run(self) -> Callable[..., Any] | str | None:
+        """What says what a call would do; None if there is no such thing."""
+        return None if self.mark is None or self.function is None else self.mark.dry_run
+
+    def dry(self) -> Tool:
+        """The tool's dry run as a tool, for its arguments; raises `LoadError` where its class has no such method."""
+        given, owner = self.dry_run, getattr(self.function, "__self__", None)
+        if isinstance(given, str):
+            given = getattr(owner, given, None)
+        elif owner is not None and inspect.isfunction(given):
+            given = given.__get__(owner)
+        if not callable(given):
+            raise LoadError(f"{self.name}: dry_run {self.dry_run!r} is no method of {type(owner).__name__}")
+        return Tool(function=given, mark=Mark(name=self.name))
 
     @property
     def is_async(self) -> bool:
@@ -252,6 +276,12 @@ def checked_tier(tier: object, name: str) -> int | None:
     if isinstance(tier, int) and not isinstance(tier, bool) and 0 <= tier <= 4:
         return int(tier)
     raise LoadError(f"{name}: tier {tier!r}; expected 0 (read-only) to 4 (production control)")
+
+
+def checked_dry_run(dry_run: object, name: str) -> Callable[..., Any] | str | None:
+    if dry_run is None or callable(dry_run) or (isinstance(dry_run, str) and dry_run.isidentifier()):
+        return dry_run
+    raise LoadError(f"{name}: dry_run {dry_run!r} is neither a function nor the name of a method")
 
 
 def checked_cost(cost: Price | None, name: str) -> Decimal | None:

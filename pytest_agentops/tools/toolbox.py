@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any, Protocol
 
-from ..errors import AgentOpsError, BudgetExceeded, LoadError, ToolBlocked, ToolError
+from ..errors import AgentOpsError, BudgetExceeded, Interrupted, LoadError, ToolBlocked, ToolError
 from ..schema.call import Reason, ToolResult
 from ..schema.case import ContractSpec
 from ..schema.contract import Contract
@@ -304,7 +304,8 @@ def _mapping(name: str, args: object) -> JsonObject:
 def _refused(name: str, error: AgentOpsError) -> ToolResult:
     if isinstance(error, ToolError):
         return ToolResult(False, error=error.as_json(), exception=error)
-    reason: Reason = "budget_exceeded" if isinstance(error, BudgetExceeded) else "tool_failed"
+    over, open_question = isinstance(error, BudgetExceeded), isinstance(error, Interrupted)
+    reason: Reason = "budget_exceeded" if over else "approval_unanswered" if open_question else "tool_failed"
     return ToolResult(False, error={"tool": name, "reason": reason, "message": str(error)}, exception=error)
 
 

@@ -116,10 +116,10 @@ def test_all_roles_are_needed_and_by_different_people() -> None:
 
 
 def test_a_person_needs_the_role() -> None:
-    people = {"alice": ["support_manager"], "bob": ["finance"]}
-    assert desk(says(by="alice"), people=people).ask(refund(), ONE).kind == "approved"
+    roles = {"support_manager": ["alice"], "finance": ["bob"]}
+    assert desk(says(by="alice"), roles=roles).ask(refund(), ONE).kind == "approved"
     for who in ("bob", "nobody"):
-        outcome = desk(says(by=who), people=people).ask(refund(), ONE)
+        outcome = desk(says(by=who), roles=roles).ask(refund(), ONE)
         assert "does not have the role support_manager" in outcome.message
 
 

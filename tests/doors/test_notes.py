@@ -11,7 +11,14 @@ from .conftest import TOOLS, Project
 
 def run(*labels: str, outcome: str = "completed", stale: tuple[str, ...] = ()) -> dict[str, Any]:
     check = {"name": "outcome", "passed": True, "why": ""}
-    return {"labels": [*labels], "outcome": outcome, "stale": [*stale], "problems": [], "checks": [check]}
+    return {
+        "labels": [*labels],
+        "outcome": outcome,
+        "stale": [*stale],
+        "problems": [],
+        "checks": [check],
+        "pins": {"policy": "p"},
+    }
 
 
 def test_runs_that_are_not_counted_are_named() -> None:

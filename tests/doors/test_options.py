@@ -267,5 +267,7 @@ def test_what_a_glob_ignores(glob: str, path: str, ignored: bool) -> None:
         trials=None,
         reports=(),
         allow_live=False,
+        budget_usd=None,
+        audit="policies",
     )
     assert settings.ignores(root / path) is ignored

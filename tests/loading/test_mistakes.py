@@ -133,51 +133,36 @@ def test_one_mistake_gives_one_message(tmp_path: Path, line: str, message: str) 
     assert message in found[0]
 
 
-@pytest.mark.parametrize("dotted", UNSUPPORTED)
-def test_what_is_not_built_yet_is_refused_wherever_it_stands(tmp_path: Path, dotted: str) -> None:
-    first, _, second = dotted.partition(".")
-    value = {
-        "policies": "[./p.yaml]", "runbooks": "{a: b}", "approvals": "[{decision: approve}]", "faults": "[{}]",
-        "budget.usd": "1", "budget.tokens": "1", "budget.degrade": "[{}]",
-        "expect.interventions": "0", "expect.detectors": "{loop: fail}",
-    }.get(dotted, "{}")  # fmt: skip
-    line = f"{first}: {{{second}: {value}}}" if second else f"{first}: {value}"
-    of_suite = first in ("prices", "runbooks", "slo", "gates")
-    texts = [f"{HEAD}{line}\ncases: [{{id: x, task: t}}]\n"] if of_suite or first == "policies" else []
-    if not of_suite:
+@pytest.mark.parametrize("key", UNSUPPORTED)
+def test_what_is_not_built_yet_is_refused_wherever_it_stands(tmp_path: Path, key: str) -> None:
+    line = f"{key}: {'[{}]' if key == 'faults' else '{}'}"
+    texts = [f"{HEAD}{line}\ncases: [{{id: x, task: t}}]\n"] if key != "faults" else []
+    if key == "faults":
         texts += [f"{HEAD}cases: [{{id: x, task: t, {line}}}]\n", f"{HEAD}defaults: {{{line}}}\ncases: [{{id: x, task: t}}]\n"]
     for text in texts:
         (found,) = mistakes(tmp_path, text)
-        assert found.endswith(f": {dotted}: not supported by this version")
+        assert found.endswith(f": {key}: not supported by this version")
 
 
-def test_what_is_not_built_yet_hides_in_no_alternative_and_no_matrix(tmp_path: Path) -> None:
-    assert in_case(tmp_path, "expect: {any: [{steps: 1}, {policy: {}}]}") == [
-        "6:33: expect.any[1].policy: not supported by this version"
-    ]
-    assert in_case(tmp_path, "matrix: {budget.usd: [1]}") == ["6:14: matrix.budget.usd: not supported by this version"]
-    assert in_case(tmp_path, "matrix: {budget: [{id: a, value: {usd: 1, steps: 2}}]}") == [
-        "6:39: matrix.budget[0].value.usd: not supported by this version"
-    ]
-    assert in_case(tmp_path, "matrix: {expect: [{id: a, value: {policy: {}}}]}") == [
-        "6:39: matrix.expect[0].value.policy: not supported by this version"
-    ]
+def test_what_is_not_built_yet_hides_in_no_matrix(tmp_path: Path) -> None:
+    axis = "matrix: {faults: [{id: a, value: [{}]}]}"
+    assert in_case(tmp_path, axis) == ["6:14: matrix.faults: not supported by this version"]
 
 
 def test_a_null_for_what_is_not_built_yet_is_no_use_of_it(tmp_path: Path) -> None:
-    assert in_case(tmp_path, "policies: null") == []
+    assert in_case(tmp_path, "faults: null") == []
 
 
-def test_the_tail_of_a_list_of_allowed_keys_leaves_out_what_is_refused(tmp_path: Path) -> None:
+def test_the_tail_of_a_list_of_allowed_keys(tmp_path: Path) -> None:
     (found,) = in_case(tmp_path, "budget: {x: 1}")
-    assert found == "6:14: unknown key 'x'; expected one of steps, tool_calls, seconds"
+    assert found == "6:14: unknown key 'x'; expected one of usd, steps, tool_calls, tokens, seconds, degrade"
 
 
 FILES = [
     ("empty", "", "1:1: the file is empty; move it out of the case folder, or name it in ini agentops_ignore"),
     ("neither", "a: 1\n", "1:1: neither a suite (`cases:`) nor a policy file (`policy:`); move it"),
     ("misspelt", "case: []\n", "did you mean 'cases' instead of 'case'?"),
-    ("policy", "version: 1\npolicy: {}\n", "1:1: policy files: not supported by this version"),
+    ("policy", "version: 1\npolicy: {}\n", "1:1: a policy file, and a suite is wanted here"),
     ("a list", "- 1\n", "1:1: neither a suite"),
     ("no version", "agent: a\ncases: [{id: x, task: t}]\n", "1:1: the key 'version' is missing; write `version: 1`"),
     ("later version", "version: 2\nagent: a\ncases: [{id: x, task: t}]\n", "1:10: version: must be 1, found 2"),

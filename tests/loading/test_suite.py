@@ -218,7 +218,8 @@ def test_a_case_from_python_words() -> None:
         ({"task": 1}, "t.py:7:1: task: must be text"),
         ({"task": "t", "expect": {"output": {"matches": "("}}}, "no regular expression"),
         ({"task": "t", "setup": {"a": object()}}, "t.py:7:1: $.setup.a: a object cannot be written as JSON"),
-        ({"task": "t", "policies": ["x"]}, "policies: not supported by this version"),
+        ({"task": "t", "policies": ["x"]}, "policies: there is no file x"),
+        ({"task": "t", "faults": [{}]}, "faults: not supported by this version"),
         ({}, "a case needs `task` or `turns`"),
     ],
 )

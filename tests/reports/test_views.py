@@ -127,6 +127,8 @@ def test_junit_properties() -> None:
         "agentops.tokens_output": "2",
         "agentops.steps": "2",
         "agentops.tool_calls": "1",
+        "agentops.interventions": "0",
+        "agentops.policy_blocks": "0",
         "agentops.events": ".agentops/runs/s/a.jsonl",
     }
 

@@ -11,7 +11,7 @@ from pytest_agentops.schema.verdict import Metrics
 from pytest_agentops.scoring.metrics import Tally
 
 
-def run(success=True, cost="0.1", tokens=(10, 5), calls=2, outcome="completed", labels=()):
+def run(success=True, cost="0.1", tokens=(10, 5), calls=2, outcome="completed", labels=(), acts=(), blocks=0, unexpected=0):
     return {
         "success": success,
         "outcome": outcome,
@@ -19,6 +19,9 @@ def run(success=True, cost="0.1", tokens=(10, 5), calls=2, outcome="completed", 
         "tokens": None if tokens is None else {"input": tokens[0], "output": tokens[1]},
         "calls": [{}] * calls,
         "labels": list(labels),
+        "interventions": [{"kind": kind} for kind in acts],
+        "policy_blocks": blocks,
+        "unexpected_policy_blocks": unexpected,
     }
 
 
@@ -29,8 +32,11 @@ def metrics(*cases):
     return tally.metrics()
 
 
+NOBODY = {"interventions": 0, "interventions_by_kind": {}, "policy_blocks": 0, "unexpected_policy_blocks": 0}
+
+
 def test_nothing_ran():
-    assert metrics() == metrics([]) == Metrics(cost_usd="0", tokens={"input": 0, "output": 0})
+    assert metrics() == metrics([]) == Metrics(cost_usd="0", tokens={"input": 0, "output": 0}, **NOBODY)
     assert metrics().task_success_rate is None
 
 
@@ -45,11 +51,23 @@ def test_the_numbers():
         tool_calls=4,
         tokens={"input": 20, "output": 10},
         pass_hat_k={"1": 0.75},
+        intervention_rate=0.0,
+        **NOBODY,
     )
 
 
-def test_stages_that_are_not_built_are_null():
-    found = metrics([run()]).as_json()
+def test_humans_and_policies():
+    found = metrics([run(acts=["approve", "edit"], blocks=2, unexpected=1), run()], [run(acts=["approve"])], [run(blocks=1)])
+    assert (found.intervention_rate, found.interventions) == (0.5, 3)
+    assert found.interventions_by_kind == {"approve": 2, "edit": 1}
+    assert (found.policy_blocks, found.unexpected_policy_blocks) == (3, 1)
+
+
+def test_what_an_older_file_does_not_tell_is_null():
+    old = {
+        key: value for key, value in run().items() if key not in ("interventions", "policy_blocks", "unexpected_policy_blocks")
+    }
+    found = metrics([run(acts=["edit"]), old]).as_json()
     assert [found[k] for k in ("intervention_rate", "interventions", "policy_blocks", "unexpected_policy_blocks")] == [None] * 4
     assert "unanswerable" not in found
 

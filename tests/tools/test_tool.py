@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +18,9 @@ def test_a_decorated_function_is_still_the_function():
     def double(n: int) -> int:
         return 2 * n
 
-    assert tool("math.double", effect="read")(double) is double
+    marked = tool("math.double", effect="read")(double)
+    assert (marked(4), marked.__name__, marked.__wrapped__) == (8, "double", double)
+    assert inspect.signature(marked) == inspect.signature(double)
     assert double(4) == 8
     assert double("a") == "aa"  # type: ignore[arg-type,comparison-overlap]
 

@@ -1,0 +1,235 @@
+"""What decides about a trial's calls: its policies over its tools, its approvers, its stages in their order."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ..errors import CassetteError, LoadError
+from ..schema.contract import Contract
+from ..schema.run import Problem
+from ..schema.validate import holds_placeholder
+from ..schema.values import Json, digest
+from ..tools.arguments import invoke
+from .budget import BudgetMeter
+from .guard import Pending, Stage
+from .inside import inside_tool
+from .policing import PolicyStage
+from .stages import BudgetStage, ContractStage, IdempotencyStage
+
+if TYPE_CHECKING:
+    from ..approvals.desk import Desk
+    from ..approvals.recorded import Recorded
+    from ..approvals.request import Approver
+    from ..approvals.scripted import Script
+    from ..policy.binding import Policies
+    from ..policy.model import PolicyFile
+    from ..tape.cassette import ToolsCassette
+    from ..tools.toolbox import Toolbox
+    from .modes import Plan
+    from .session import Session
+    from .setting import Trial
+
+
+@dataclass(slots=True, kw_only=True)
+class Governance:
+    """One trial's, once it is set up."""
+
+    stages: tuple[Stage, ...]
+    pin: str | None
+    """The digest of the policies; None without any."""
+    desk: Desk | None = None
+    script: Script | None = None
+    recorded: Recorded | None = None
+
+    def unused(self) -> list[str]:
+        """Answers of humans that nobody asked for, a sentence each."""
+        return [text for one in (self.script, self.recorded) if one is not None for _, text in one.unused()]
+
+
+def policy_pin(files: Sequence[PolicyFile]) -> str | None:
+    """One digest for all policy files, whatever their order."""
+    return None if not files else files[0].digest if len(files) == 1 else digest(sorted(f.digest for f in files))
+
+
+def redacted_fields(files: Iterable[PolicyFile], contracts: Mapping[str, Contract]) -> dict[str, tuple[str, ...]]:
+    """Tool -> what the `log` rules of its policies redact.
+
+    Whatever their conditions: a value that one call must hide would be given away by the recording of another.
+    """
+    from ..policy.match import fits
+
+    found: dict[str, tuple[str, ...]] = {}
+    for name in contracts:
+        rules = [log for f in files for p in f.policies if p.mode == "enforce" and fits(p.tool, name) for log in p.logs]
+        fields = sorted({field for rule in rules for field in rule.obligations.redact_fields})
+        if fields:
+            found[name] = tuple(fields)
+    return found
+
+
+def hidden_again(cassette: ToolsCassette, redacted: Mapping[str, tuple[str, ...]], hide: Callable[..., Json]) -> ToolsCassette:
+    """The recording with the fields hidden that a policy redacts today and did not when it was made."""
+    if not any(call.tool in redacted and _in_clear(call.args, redacted[call.tool]) for call in cassette.calls):
+        return cassette
+    calls = [
+        replace(call, args=hide(call.args, redacted[call.tool]), result=hide(call.result, redacted[call.tool]))
+        if call.tool in redacted and _in_clear(call.args, redacted[call.tool])
+        else call
+        for call in cassette.calls
+    ]
+    return replace(cassette, calls=calls)
+
+
+def _in_clear(value: Json, fields: Sequence[str]) -> bool:
+    from ..schema import paths
+
+    for field in fields:
+        path = field if paths.is_path(field) else None
+        found = [v for _, v in paths.parse(path).find(value)] if path is not None else list(_under(value, field))
+        if any(v is not None and not holds_placeholder(v) for v in found):
+            return True
+    return False
+
+
+def _under(value: Json, key: str) -> Iterable[Json]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if name == key:
+                yield inner
+            else:
+                yield from _under(inner, key)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _under(inner, key)
+
+
+def bound(files: Sequence[PolicyFile], contracts: Mapping[str, Contract], context: Iterable[str]) -> Policies | None:
+    """The policies over these tools; raises `LoadError` with every mistake that shows only now."""
+    if not files:
+        return None
+    from ..policy.binding import bind, check
+
+    policies = [policy for file in files for policy in file.policies]
+    mistakes = check(policies, contracts, frozenset(context))
+    if mistakes:
+        raise LoadError("\n".join(str(mistake) for mistake in mistakes))
+    return bind(policies, contracts)
+
+
+def govern(
+    trial: Trial, chosen: Plan, session: Session, toolbox: Toolbox, cassette: ToolsCassette | None, meter: BudgetMeter
+) -> Governance:
+    """The stages of one trial; those that it does not need are left out."""
+    fields, contracts = trial.case.fields, session.contracts
+    policies = bound(trial.policies, contracts, fields.context or {})
+    pin = policy_pin(trial.policies)
+    first = ContractStage(contracts, enforce=trial.enforce_contracts)
+    police = PolicyStage(
+        policies,
+        principal=fields.principal,
+        context=fields.context or {},
+        meter=meter,
+        clock=lambda: session.values.moment,
+        reveal=session.membrane.reveal,
+        audit=None,
+    )
+    stages: list[Stage] = [first, police]
+    if any(contracts[name].idempotency_key for name in contracts):
+        stages.append(IdempotencyStage(session.values.fold, on_stored=session.answered_again))
+    stages.append(BudgetStage(meter))
+    asks = any(step.require_approval for step in (fields.budget.degrade if fields.budget else None) or ())
+    if policies is None and not asks and trial.audit is None:
+        return Governance(stages=tuple(stages), pin=pin)
+    return _with_people(trial, chosen, session, toolbox, cassette, stages, police, pin)
+
+
+def _with_people(
+    trial: Trial,
+    chosen: Plan,
+    session: Session,
+    toolbox: Toolbox,
+    cassette: ToolsCassette | None,
+    stages: list[Stage],
+    police: PolicyStage,
+    pin: str | None,
+) -> Governance:
+    from ..approvals.desk import Desk
+    from ..approvals.scripted import Script
+    from .approving import ApprovalStage, LastStage
+    from .auditing import TrialAudit
+
+    case = trial.case
+    fields = case.fields
+    script, recorded = Script(fields.approvals or ()), _recorded(chosen, cassette)
+    approvers: list[Approver] = [script] if recorded is None else [script, recorded]
+    terminal = trial.terminal() if chosen.live and trial.terminal is not None else None
+    if terminal is not None:
+        approvers.append(terminal)
+    roles = {role: people for file in trial.policies for role, people in (file.roles or {}).items()}
+    desk = Desk(approvers, clock=lambda: session.values.moment or dt.datetime.now(dt.UTC), roles=roles)
+    approval = ApprovalStage(
+        desk,
+        trial=f"{case.suite}/{case.name}#{trial.number}",
+        principal=fields.principal,
+        context=fields.context or {},
+        values=session.values,
+        hide=session.membrane.hide,
+        meter=session.meter,
+        audit=None,
+        player=session.player,
+        diverged=session.diverged,
+        dry_run=_dry_run(chosen, toolbox, session),
+    )
+    if trial.audit is not None:
+        about = {"case": f"{case.suite}/{case.name}", "trial": trial.number, "mode": chosen.mode, "principal": approval.principal}
+        audit = TrialAudit(trial.audit, about=about, policy=pin, action=approval.action)
+        session.audit = police.audit = approval.audit = audit
+        audit.event("trial.start", {"pins": {"policy": pin}})
+    where = "replay" if session.player is not None else "live"
+    last = LastStage(approval, session.audit, lambda pending: "stub" if pending.contract.answers is not None else where)
+    return Governance(stages=(*stages, approval, last), pin=pin, desk=desk, script=script, recorded=recorded)
+
+
+def _recorded(chosen: Plan, cassette: ToolsCassette | None) -> Recorded | None:
+    """What people said when the run was recorded; asked only where that run is replayed."""
+    if cassette is None or not chosen.tools.replay or not cassette.approvals:
+        return None
+    from ..approvals.recorded import Recorded, from_json
+
+    try:
+        return Recorded(from_json(cassette.approvals))
+    except ValueError as error:
+        raise CassetteError(str(error), path=cassette.file, cure="record it again, or correct the file") from None
+
+
+def _dry_run(chosen: Plan, toolbox: Toolbox, session: Session) -> Callable[[Pending], Json]:
+    """What the tool says that it would do, for the approver; only where the tool could be called at all."""
+
+    def ask(pending: Pending) -> Json:
+        tool = toolbox.tool(pending.call.tool)
+        if not chosen.tools.live or tool.dry_run is None or pending.contract.answers is not None:
+            return None
+        try:
+            with inside_tool():
+                value = invoke(tool.dry(), session.membrane.reveal(pending.call.sent or pending.args))
+            return session.membrane.hide(_plain(value), pending.sensitive)
+        except Exception as error:  # the approver is told, and decides without it
+            return {"error": f"{type(error).__name__}: {session.membrane.hide(str(error))}"}
+
+    return ask
+
+
+def _plain(value: object) -> Json:
+    from ..schema.values import jsonable
+
+    return jsonable(value)
+
+
+def report_unused(governance: Governance, session: Session) -> None:
+    """Say which scripted or recorded answers were not asked for."""
+    left = governance.unused()
+    if left:
+        session.latch(Problem(kind="approval_unused", text="\n".join(left), data={"count": len(left)}))

@@ -1,0 +1,83 @@
+"""What the controller makes of money when every run is in: runs that cost far more than is usual, suites over their budget."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from statistics import median
+
+from .errors import BudgetExceeded
+from .schema import money
+from .schema.values import JsonObject, decimal
+from .scoring.detectors import spend_spike
+from .scoring.metrics import Tally
+
+FEWEST = 3
+"""Runs that a suite needs before anything is usual."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Spent:
+    case: str
+    variant: str | None
+    trial: int
+    cost: Decimal
+    failed: bool
+    watched: bool
+    """The case says that a spike fails it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spike:
+    """A run that failed, or is watched, and cost many times the median of its suite."""
+
+    case: str
+    variant: str | None
+    trial: int
+    text: str
+    fatal: bool
+
+
+class Spending:
+    """Hears of every run; its size grows with the runs, by one amount each."""
+
+    def __init__(self) -> None:
+        self._runs: dict[str, list[_Spent]] = {}
+        self._budgets: dict[str, Decimal] = {}
+
+    def hear(self, case: JsonObject, runs: list[JsonObject]) -> None:
+        """One case with its RUNs, as the results file has them."""
+        if case.get("suite_budget_usd") is not None:
+            self._budgets[case["suite"]] = decimal(case["suite_budget_usd"])
+        for run in runs:
+            if run["cost_usd"] is not None:
+                spent = _Spent(
+                    case=case["id"],
+                    variant=case["variant"],
+                    trial=run["trial"],
+                    cost=Decimal(run["cost_usd"]),
+                    failed=not run["success"],
+                    watched=run.get("spend_spike") == "fail",
+                )
+                self._runs.setdefault(case["suite"], []).append(spent)
+
+    def spikes(self) -> Iterator[Spike]:
+        """The runs that an operator should look at, suite by suite."""
+        for suite, runs in sorted(self._runs.items()):
+            if len(runs) < FEWEST:
+                continue
+            usual = median(run.cost for run in runs)
+            for run in runs:
+                text = spend_spike(run.cost, usual, what=f"the median of the suite {suite}")
+                if text and (run.failed or run.watched):
+                    yield Spike(run.case, run.variant, run.trial, text, fatal=run.watched)
+
+    def over(self, suites: Mapping[str, Tally]) -> Iterator[str]:
+        """The suites whose runs cost more than `budget.usd` of the suite; an unknown cost is over."""
+        for suite, limit in sorted(self._budgets.items()):
+            cost = suites[suite].metrics().cost_usd if suite in suites else None
+            if cost is None or Decimal(cost) > limit:
+                used = None if cost is None else float(cost)
+                error = BudgetExceeded("usd", float(limit), used, key="budget.usd")
+                yield f"suite {suite}: {error} (${money.text(limit)})"
