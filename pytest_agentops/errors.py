@@ -127,9 +127,11 @@ class BudgetExceeded(AgentOpsError):
 class Interrupted(AgentOpsError):
     """A call needs a human's approval and nobody answered: the run ends, whatever the agent catches."""
 
-    def __init__(self, message: str, *, tool: str) -> None:
+    def __init__(self, message: str, *, tool: str, cure: str = "") -> None:
         super().__init__(message)
         self.tool = tool
+        self.cure = cure
+        """For the person who runs the case; the agent is not told."""
 
 
 class SessionClosed(AgentOpsError):

@@ -98,9 +98,9 @@ class ApprovalStage:
             raise self._interrupt(pending, outcome.message)
 
     def _interrupt(self, pending: Pending, message: str) -> Interrupted:
-        hidden = str(self.hide(message))
-        pending.stopped(hidden.partition("\n")[0], decision="deny", reason="approval_unanswered", rule=pending.call.rule)
-        error = Interrupted(hidden, tool=pending.call.tool)
+        said, _, cure = str(self.hide(message)).partition("\n")
+        pending.stopped(said, decision="deny", reason="approval_unanswered", rule=pending.call.rule)
+        error = Interrupted(said, tool=pending.call.tool, cure=cure)
         if self.meter.interrupted is None:
             self.meter.interrupted = error
         return error

@@ -30,7 +30,7 @@ def ended(setting: Setting, run: Run, failure: BaseException | None) -> None:
     if meter.timed_out or isinstance(cause, TrialTimeout):
         run.outcome, run.stop = "timed_out", f"the trial's {meter.seconds:g} seconds were over (budget.seconds)"
     elif meter.interrupted is not None or isinstance(cause, Interrupted):
-        run.outcome, run.stop = "interrupted", str(meter.interrupted or cause)
+        run.outcome, run.stop = "interrupted", _question(meter.interrupted or cause)
     elif meter.exceeded is not None or isinstance(cause, BudgetExceeded):
         run.outcome, run.stop = "budget_exceeded", str(meter.exceeded or cause)
     elif session.cut_off is not None:
@@ -50,6 +50,12 @@ def ended(setting: Setting, run: Run, failure: BaseException | None) -> None:
     elif run.error is not None:
         run.error = str(session.membrane.hide(run.error))
     run.stop = None if run.stop is None else str(session.membrane.hide(run.stop))
+
+
+def _question(error: BaseException) -> str:
+    """Whom a call needed, and how a case answers for them."""
+    cure = error.cure if isinstance(error, Interrupted) else ""
+    return f"{error}\n{cure}" if cure else str(error)
 
 
 _OURS = (TrialTimeout, BudgetExceeded, Interrupted, CassetteMiss, ToolBlocked, ToolRejected)
