@@ -52,7 +52,7 @@ def ended(setting: Setting, run: Run, failure: BaseException | None) -> None:
     run.stop = None if run.stop is None else str(session.membrane.hide(run.stop))
 
 
-def _question(error: BaseException) -> str:
+def _question(error: BaseException | None) -> str:
     """Whom a call needed, and how a case answers for them."""
     cure = error.cure if isinstance(error, Interrupted) else ""
     return f"{error}\n{cure}" if cure else str(error)
