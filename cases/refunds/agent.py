@@ -13,6 +13,10 @@ from openai import OpenAI
 
 from pytest_agentops import Task, Toolbox
 
+TOOLS = {"refunds.create": "payments.refund"}
+"""Actions that the model knows by another name than the tool has."""
+KEYED = ("refunds.create", "messages.send")
+"""Actions that may be done once only: each gets a key of its own, which is no model's business."""
 LEGAL: dict[str, tuple[str, ...]] = {
     "start": ("orders.get",),
     "orders.get": ("refunds.create", "refunds.decline"),
@@ -37,8 +41,8 @@ def refund_agent(task: Task, tools: Toolbox) -> str:
         if action is None:
             return HANDED_OVER
         done, arguments = action["tool"], action["arguments"]
-        key = {"key": str(task.uuid4())} if done == "refunds.create" else {}
-        answer = tools.attempt(done, {**arguments, **key})
+        key = {"key": str(task.uuid4())} if done in KEYED else {}
+        answer = tools.attempt(TOOLS.get(done, done), {**arguments, **key})
         if not answer.ok:
             return HANDED_OVER
         if done == "messages.send":
@@ -69,8 +73,8 @@ def ask(task: Task, sees: str, shown: list[tuple[str, str]], legal: list[dict[st
 
 
 def action_schema(tools: Toolbox, name: str) -> dict[str, Any]:
-    """``{"tool": name, "arguments": {...}}``. The idempotency key is no model's business."""
-    parameters = tools.contracts[name].parameters
+    """``{"tool": name, "arguments": {...}}``, without the key."""
+    parameters = tools.contracts[TOOLS.get(name, name)].parameters
     arguments = {
         "type": "object",
         "properties": {k: v for k, v in parameters["properties"].items() if k != "key"},

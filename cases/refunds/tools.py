@@ -81,7 +81,7 @@ def make_desk(setup: Mapping[str, Any]) -> Toolbox:
         """Look up an order."""
         return desk.order(order_id)
 
-    @tool("refunds.create", effect="write", tier=3, idempotency_key="key", cost_usd="0.02")
+    @tool("payments.refund", effect="write", tier=3, idempotency_key="key", cost_usd="0.02")
     def create_refund(order_id: str, amount_usd: Decimal, key: str) -> Refund:
         """Pay money back; one key pays once, however often it is asked."""
         if not 0 < amount_usd <= desk.order(order_id).total_usd:
@@ -94,9 +94,9 @@ def make_desk(setup: Mapping[str, Any]) -> Toolbox:
         desk.refusals[desk.order(order_id).order_id] = reason
         return Refusal(order_id, reason)
 
-    @tool("messages.send", effect="irreversible", tier=2)
-    def send_message(order_id: str, text: str) -> None:
-        """Write to the customer of an order."""
+    @tool("messages.send", effect="irreversible", tier=2, idempotency_key="key")
+    def send_message(order_id: str, text: str, key: str) -> None:
+        """Write to the customer of an order; one key writes once."""
         desk.messages[desk.order(order_id).order_id] = text
 
     @tool("finish", effect="write", tier=1)
