@@ -110,9 +110,13 @@ class TrialAudit:
         """The call is over, whatever came of it."""
         call = pending.call
         entry = pending.entry
-        if entry is None:  # stopped before the policies were asked
+        if entry is None:  # stopped, or answered, before the policies were asked
             entry = self._entry(pending, int(pending.contract.autonomy))
-            decision = Decision(verdict="deny", reason=call.reason or "schema_invalid", tier=int(pending.contract.autonomy))
+            tier = int(pending.contract.autonomy)
+            if call.stored:
+                decision = Decision(verdict="allow", reason="no_policy", message="the answer of an earlier call", tier=tier)
+            else:
+                decision = Decision(verdict="deny", reason=call.reason or "schema_invalid", tier=tier)
             try:
                 self.decided(pending, decision)
             except Exception:  # the call is stopped already; `log.failed` tells of the log

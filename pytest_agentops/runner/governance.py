@@ -132,18 +132,27 @@ def govern(
         principal=fields.principal,
         context=fields.context or {},
         meter=meter,
-        clock=lambda: session.values.moment,
+        clock=_clock(fields.clock, session),
         reveal=session.membrane.reveal,
         audit=None,
     )
-    stages: list[Stage] = [first, police]
+    stages: list[Stage] = [first]
     if any(contracts[name].idempotency_key for name in contracts):
+        # before the policies: a call that is made again is no second call, and is charged to no limit
         stages.append(IdempotencyStage(session.values.fold, on_stored=session.answered_again))
-    stages.append(BudgetStage(meter))
+    stages += [police, BudgetStage(meter)]
     asks = any(step.require_approval for step in (fields.budget.degrade if fields.budget else None) or ())
     if policies is None and not asks and trial.audit is None:
         return Governance(stages=tuple(stages), pin=pin)
     return _with_people(trial, chosen, session, toolbox, cassette, stages, police, pin)
+
+
+def _clock(stated: str | None, session: Session) -> Callable[[], dt.datetime | None]:
+    """What time windows see: the time that the case states, in every mode; else the run's own."""
+    if stated is None:
+        return lambda: session.values.moment
+    moment = dt.datetime.fromisoformat(stated)
+    return lambda: moment
 
 
 def _with_people(
