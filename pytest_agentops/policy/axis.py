@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -55,7 +55,7 @@ def merged(signed: Iterable[Signed], *, apart: bool, fine: bool) -> tuple[Entry,
 def _own(candidate: Candidate) -> object:
     """What keeps a candidate apart where constants and gaps between them stay cells of their own."""
     if candidate.sort == "number":
-        return candidate.at
+        return candidate.at if candidate.at >= 0 else None
     return candidate.value if candidate.sort == "text" and candidate.literal else None
 
 
@@ -73,6 +73,20 @@ class Axis:
     apart: bool = False
     """Each candidate is an entry of its own, for the attribute is compared with others."""
 
+    def projected(self, asked: Collection[Any]) -> Axis:
+        """The same attribute, cut only as far as these predicates tell its values apart."""
+        if self.apart:
+            return self
+        kept = sorted(self._numbered[id(predicate)] for predicate in asked if id(predicate) in self._numbered)
+        groups: dict[tuple[bool | None, ...], list[Entry]] = {}
+        for entry in self.entries:
+            groups.setdefault(tuple(entry.signature[n] for n in kept), []).append(entry)
+        entries = tuple(
+            Entry(group[0].value, tuple(c for entry in group for c in entry.members), group[0].label, signature)
+            for signature, group in groups.items()
+        )
+        return replace(self, entries=entries, predicates=tuple(self.predicates[n] for n in kept))
+
     def find(self, value: Prepared | None, signature: tuple[bool | None, ...]) -> int | None:
         """The entry that a value belongs to; None if there is none."""
         found = [n for n, entry in enumerate(self.entries) if entry.signature == signature]
@@ -86,19 +100,15 @@ class Axis:
         """Of entries that conditions do not tell apart, the one with this literal or between these numbers."""
         kind, inner = value
         at = None
-        if kind is Kind.NUMBER:
+        if kind is Kind.NUMBER and self.points:
             below = sum(1 for point in self.points if decimal(point) < inner)
             at = 2 * below + any(decimal(point) == inner for point in self.points)
-        for n in among:
-            first = self.entries[n].first
-            if (first.sort == "number") != (at is not None):
-                continue
-            if at is not None and first.at == at:
-                return n
-            if at is None and first.literal and first.prepared == value:
-                return n
-        rest = [n for n in among if not self.entries[n].first.literal and self.entries[n].sort != "number"]
-        return rest[0] if rest else None
+        if at is not None:
+            return next((n for n in among if self.entries[n].sort == "number" and self.entries[n].first.at == at), None)
+        firsts = [(n, self.entries[n].first) for n in among]
+        same = [n for n, first in firsts if first.literal and first.prepared == value]
+        rest = [n for n, first in firsts if not first.literal and not (first.sort == "number" and first.at >= 0)]
+        return next(iter((*same, *rest)), None)
 
     def words(self, chosen: Collection[int]) -> str:
         """What the attribute is in these entries."""
@@ -118,6 +128,11 @@ class Axis:
             also = any(c.sort != "missing" for e in entries if e.sort == "missing" for c in e.members)
             said.append(f"{self.name} is missing" + (" or of another kind" if also else ""))
         return said[0] if len(said) == 1 else f"({' or '.join(said)})"
+
+    @cached_property
+    def _numbered(self) -> dict[int, int]:
+        """The builder makes one predicate of all that say the same, so that they are found at once."""
+        return {id(predicate): n for n, predicate in enumerate(self.predicates)}
 
     @cached_property
     def _at(self) -> list[int]:

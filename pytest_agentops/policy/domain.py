@@ -39,7 +39,7 @@ MISSING = Missing.MISSING
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One value; `at` orders numbers: 2i+1 is the i-th constant, even numbers are what lies between."""
+    """One value; `at` orders numbers: 2i+1 is the i-th constant, even numbers are what lies between, -1 where there is none."""
 
     sort: Sort
     value: Json | Missing
@@ -116,9 +116,9 @@ def plain(value: int | Decimal) -> Json:
 
 def _numbers(points: Sequence[Decimal], wants: Wants) -> Iterator[Candidate]:
     if not points:
-        yield Candidate("number", 1)
+        yield Candidate("number", 1, -1)
         if wants.integer:
-            yield Candidate("number", 1.5)
+            yield Candidate("number", 1.5, -1)
         return
     for index, point in enumerate(points):
         low = points[index - 1] if index else None

@@ -80,6 +80,8 @@ class Builder:
         self.special: dict[Path, tuple[tuple[str, Any], ...]] = {}
         self.by_condition: dict[int, tuple[Condition, tuple[Predicate, ...]]] = {}
         self.partial: dict[str, None] = {}
+        self.inexact: set[Path] = set()
+        """Attributes whose values may not all be tried."""
 
     # ---- what is asked
 
@@ -164,6 +166,7 @@ class Builder:
                 wants.parts.add(value)
 
     def _link(self, paths: Sequence[Path]) -> None:
+        self.inexact.update(paths)
         every = [self.wants[path] for path in paths]
         for one in every:
             one.linked = True
@@ -178,6 +181,12 @@ class Builder:
         axes = self.axes()
         size = prod(len(axis.entries) for axis in axes)
         return Table(self, axes) if size <= cap else TooBig(size)
+
+    def projected(self, axes: Sequence[Axis], asked: Collection[Predicate], cap: int) -> Table | None:
+        """A table of only what these predicates look at; None if it would have more than `cap` cells."""
+        paths = {path for predicate in asked for path in predicate.paths}
+        small = [axis.projected(asked) for axis in axes if axis.path in paths]
+        return Table(self, small) if prod(len(axis.entries) for axis in small) <= cap else None
 
     def axes(self) -> list[Axis]:
         """The attributes that make a difference, each cut into its values."""
@@ -199,6 +208,7 @@ class Builder:
         for path in self.wants:
             if any(other[: len(path)] == path and len(other) > len(path) for other in self.wants):
                 self.partial[f"{'.'.join(path)} and what is inside of it are both looked at"] = None
+                self.inexact.add(path)
 
     def _axis(self, path: Path, predicates: Sequence[Predicate], *, crossed: bool) -> Axis:
         name = self.names.get(path, ".".join(path))
@@ -213,6 +223,7 @@ class Builder:
         candidates = [c for c in found.candidates if possible.may_be(self.contract, path, c)]
         if not found.exact and not wants.linked:
             self.partial[f"{name} is looked at in ways that cannot all be told apart"] = None
+            self.inexact.add(path)
         signed = [(c, p, self._signature(path, p, single)) for c, p in ((c, c.prepared) for c in candidates)]
         entries = merged(signed, apart=crossed, fine=self.fine)
         return Axis(path, name, entries, tuple(plain(point) for point in found.points), single, crossed)
@@ -271,6 +282,11 @@ class Table:
             return self.all, 0
         truths = iter([self.of(predicate) for predicate in self.builder.condition(condition)])
         return combine(condition.root, truths, self.all)
+
+    def is_exact(self, condition: Condition | None) -> bool:
+        """Whether all values that the condition tells apart are there."""
+        asked = () if condition is None else self.builder.condition(condition)
+        return not any(path in self.builder.inexact for predicate in asked for path in predicate.paths)
 
     def of(self, predicate: Predicate) -> tuple[Cells, Cells]:
         """Where a predicate is true, and where it is unknown."""

@@ -66,12 +66,13 @@ EFFECT = st.one_of(
 )
 
 
-def rule(effect: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    return st.builds("{{{}{}}}".format, st.one_of(st.just(""), CONDITION.map(lambda c: f'if: "{c}", ')), effect)
+def rule_of(condition: st.SearchStrategy[str], effect: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """A rule in one line; one of four has no condition."""
+    given = condition.map(lambda c: f'if: "{c}", ')
+    return st.builds("{{{}{}}}".format, st.one_of(given, given, given, st.just("")), effect)
 
 
-RULES = st.lists(rule(EFFECT), min_size=1, max_size=6)
-ORDERED = st.lists(rule(st.one_of(DECIDES, st.just("deny: true"))), min_size=1, max_size=6)
+RULES = st.lists(rule_of(CONDITION, EFFECT), min_size=1, max_size=6)
 MORE = st.sampled_from(
     [
         "",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from . import explain, test
+from . import explain, lint, test
 
 NAME = "policy"
 HELP = "test, explain, lint and compare policies"
-ACTS = (test, explain)
+ACTS = (test, explain, lint)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ...policy.model import Policy, PolicyFile
     from ...schema.case import Case
     from ...schema.contract import Contract
+    from ...schema.document import Document
 
 SUFFIXES = (".yaml", ".yml")
 
@@ -179,5 +180,15 @@ def contracts_of(case: Case, notes: list[str]) -> Mapping[str, Contract]:
         return dict(offer.toolbox.contracts)
 
 
-if TYPE_CHECKING:
-    from ...schema.document import Document
+def write_out(output: Path | None, text: str) -> None:
+    """Print, or write a file whole or not at all."""
+    text = text if text.endswith("\n") else f"{text}\n"
+    if output is None:
+        print(text, end="")
+        return
+    temp = output.with_name(f".{output.name}.{os.getpid()}.tmp")
+    try:
+        temp.write_text(text, encoding="utf-8")
+        os.replace(temp, output)
+    except OSError as error:
+        raise AgentOpsError(f"{output.as_posix()}: cannot be written: {error.strerror or error}") from None
