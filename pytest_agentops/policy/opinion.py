@@ -74,7 +74,7 @@ def _attributes(policy: Policy, values: Values) -> Opinion | None:
         if found is None:
             why = "is missing, but required" if declared.required else ""
         else:
-            why = _misfit(declared, found)
+            why = misfit(declared, found)
         if why:
             message = f"{declared.name} {why} ({declared.where})"
             return Opinion(
@@ -93,7 +93,7 @@ _KINDS = {
 }
 
 
-def _misfit(declared: Declared, found: Prepared) -> str:
+def misfit(declared: Declared, found: Prepared) -> str:
     """Why a value is not what the policy declares; never with the value itself, which may be a secret."""
     kind, value = found
     if kind is Kind.UNUSABLE:

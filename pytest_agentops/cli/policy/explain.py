@@ -1,0 +1,165 @@
+"""The decision on one call, with the truth of every rule: why it is allowed, asked about or denied. Exit 0 whatever it is."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from ...errors import AgentOpsError
+from .sources import add_paths, facts_of, policies_in, policy_files
+
+if TYPE_CHECKING:
+    from ...policy.explained import Explanation
+    from ...policy.model import Policy
+    from ...schema.policy import Decision, Request
+
+NAME = "explain"
+HELP = "why one call is allowed, asked about or denied"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    add_paths(parser)
+    parser.add_argument("--tool", required=True, metavar="NAME", help="the tool that is called")
+    parser.add_argument("--args", default="{}", metavar="JSON", help="its arguments: '{\"amount_usd\": 20}'")
+    parser.add_argument("--context", default="{}", metavar="JSON", help="the case's context")
+    parser.add_argument("--principal", default="{}", metavar="JSON", help="id, on_behalf_of, roles, scopes")
+    parser.add_argument("--clock", type=_time, metavar="TIME", help="ISO 8601 with a zone; without it every window is closed")
+    parser.add_argument("--session", default="{}", metavar="JSON", help="steps, tool_calls, tokens, usd, seconds so far")
+    parser.add_argument("--spent", default="{}", metavar="JSON", help="what limits were charged before: '{\"refunds/6\": 480}'")
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+
+
+def _time(text: str) -> dt.datetime:
+    try:
+        found = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time; expected one such as 2026-11-22T09:00:00Z") from None
+    if found.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"{text!r} has no zone; expected one such as 2026-11-22T09:00:00Z")
+    return found
+
+
+def run(options: argparse.Namespace) -> int:
+    """Explain one call."""
+    from ...policy.assumed import assumed
+    from ...policy.binding import bind, check
+    from ...policy.explained import explain
+    from ...schema.values import dumps
+
+    policies = policies_in(policy_files(options.paths))
+    facts = facts_of(options, options.paths)
+    contract = facts.contracts.get(options.tool)
+    request = _request(options, policies)
+    notes = list(facts.notes)
+    if contract is None:
+        contract = assumed(policies, options.tool)
+        tier = "no tier, so 4" if contract.tier is None else f"tier {contract.tier}"
+        notes.append(f"no suite declares {options.tool}: it is taken to be a write of {tier}")
+    contracts = {options.tool: contract}
+    notes += [f"mistake: {m}" for m in check(policies, contracts, set(request.context))]
+    found = explain(bind(policies, contracts), request)
+    if options.format == "json":
+        print(dumps({**_as_json(found.decision), "rules": [r.as_json() for r in found.rules], "notes": notes}, indent=2))
+    else:
+        _print(found, options.tool, notes)
+    return 0
+
+
+def _request(options: argparse.Namespace, policies: list[Policy]) -> Request:
+    from ...schema.case import Principal
+    from ...schema.policy import Request
+
+    who = _mapping(options.principal, "--principal", ("id", "on_behalf_of", "roles", "scopes"))
+    limits = {limit.id: limit.key for policy in policies for limit in policy.limits}
+    spent = _mapping(options.spent, "--spent", tuple(limits))
+    return Request(
+        tool=options.tool,
+        args=_mapping(options.args, "--args"),
+        context=_mapping(options.context, "--context"),
+        principal=Principal(
+            id=who.get("id"),
+            on_behalf_of=who.get("on_behalf_of"),
+            roles=_texts(who, "roles"),
+            scopes=_texts(who, "scopes"),
+        ),
+        now=options.clock,
+        session=_numbers(
+            _mapping(options.session, "--session", ("steps", "tool_calls", "tokens", "usd", "seconds")), "--session"
+        ),
+        spent={limits[name]: amount for name, amount in _numbers(spent, "--spent").items()},
+        able=frozenset(["redact", "retain"]),
+    )
+
+
+def _mapping(text: str, option: str, known: tuple[str, ...] | None = None) -> dict[str, Any]:
+    from ...schema.suggest import did_you_mean
+    from ...schema.values import loads
+
+    try:
+        value = loads(text)
+    except ValueError as error:
+        raise AgentOpsError(f"{option}: this is no JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise AgentOpsError(f"{option}: expected a mapping such as {{}}, found {text[:60]}")
+    for key in value:
+        if known is not None and key not in known:
+            near = did_you_mean(key, known)
+            allowed = f"expected one of {', '.join(known)}" if known else "no limit is in these policies"
+            raise AgentOpsError(f"{option}: unknown key {key!r}; {allowed}" + (f"; {near}" if near else ""))
+    return value
+
+
+def _texts(value: dict[str, Any], key: str) -> tuple[str, ...]:
+    found = value.get(key, [])
+    if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
+        raise AgentOpsError(f"--principal: {key} must be a list of texts")
+    return tuple(found)
+
+
+def _numbers(value: dict[str, Any], option: str) -> Mapping[str, Decimal]:
+    from ...schema.values import decimal
+
+    for key, amount in value.items():
+        if isinstance(amount, bool) or not isinstance(amount, (int, float, Decimal)):
+            raise AgentOpsError(f"{option}: {key} must be a number")
+    return {key: decimal(amount) for key, amount in value.items()}
+
+
+def _as_json(found: Decision) -> dict[str, Any]:
+    return {
+        "verdict": found.verdict,
+        "reason": found.reason,
+        "rule": found.rule,
+        "where": found.where,
+        "message": found.message,
+        "tier": found.tier,
+        "approvals": [{"role": n.role, "count": n.count, "expires_s": n.expires_s} for n in found.approvals],
+        "redact_fields": list(found.obligations.redact_fields),
+        "retain_days": found.obligations.retain_days,
+        "unknown": list(found.unknown),
+    }
+
+
+def _print(found: Explanation, tool: str, notes: list[str]) -> None:
+    from ...policy import words
+
+    decision = found.decision
+    print(f"{tool}: {words.outcome(decision)}, tier {decision.tier}")
+    print(f"  why: {decision.message}")
+    if decision.obligations.redact_fields:
+        print(f"  redact: {', '.join(decision.obligations.redact_fields)}")
+    if decision.obligations.retain_days is not None:
+        print(f"  keep: {decision.obligations.retain_days} days")
+    print(f"policies: {', '.join(found.policies) or 'none is for this tool'}")
+    for truth in found.rules:
+        mark = "=>" if truth.decides else "  "
+        print(f"{mark} {words.TRUTH[truth.holds]:8}{truth.rule.id}: {truth.says} ({truth.rule.where})")
+        for text, holds in truth.atoms:
+            print(f"     {words.TRUTH[holds]:10}{text}")
+        if truth.unknown:
+            print(f"     missing or unusable: {', '.join(truth.unknown)}")
+    for note in notes:
+        print(f"note: {note}")

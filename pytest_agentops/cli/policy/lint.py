@@ -1,0 +1,93 @@
+"""What is wrong, or likely not meant, in policies, by a decision table. Exit 1 for an error, with --strict for a warning."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...errors import CaseFileError
+from .sources import Facts, add_paths, facts_of, policies_in, policy_files, write_out
+
+if TYPE_CHECKING:
+    from ...policy.lint.finding import Report, World
+    from ...policy.model import PolicyFile
+
+NAME = "lint"
+HELP = "find rules that never decide, gaps, orders that matter, missing bounds"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    add_paths(parser)
+    parser.add_argument(
+        "--strict", action="store_true", help="warnings, and what could only be looked at in part, are exit 1, too"
+    )
+    parser.add_argument("--min-retain-days", type=int, metavar="N", help="how long calls must be kept at least (POL010)")
+    parser.add_argument("--format", choices=("text", "json", "sarif"), default="text")
+    parser.add_argument("--output", "-o", type=Path, metavar="FILE", help="write to a file")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Lint them."""
+    from ...policy.lint.finding import Report, from_mistakes, ordered
+    from ...policy.lint.run import lint
+
+    notes: list[str] = []
+    try:
+        files = policy_files(options.paths)
+    except CaseFileError as error:
+        report = Report(findings=ordered(from_mistakes(error.mistakes)), partial=("files with mistakes were not analysed",))
+    else:
+        facts = facts_of(options, options.paths)
+        notes = facts.notes
+        report = lint(policies_in(files), world_of(files, facts, options.min_retain_days))
+    write_out(options.output, _text(report, options.format, notes))
+    return 1 if report.errors or not report.policies or (options.strict and not report.clean) else 0
+
+
+def world_of(files: Sequence[PolicyFile], facts: Facts, least_days: int | None) -> World:
+    """What suites and files say around the policies."""
+    from ...policy.lint.finding import World
+
+    roles: dict[str, tuple[str, ...]] = {}
+    for file in files:
+        for role, members in (file.roles or {}).items():
+            roles[role] = tuple(dict.fromkeys((*roles.get(role, ()), *members)))
+    principals = dict.fromkeys(case.fields.principal for case in facts.cases if case.fields.principal is not None)
+    return World(
+        contracts=facts.contracts,
+        context=frozenset(facts.context) if facts.suites else None,
+        principals=tuple(principals),
+        roles=roles if any(file.roles is not None for file in files) else None,
+        least_days=least_days,
+    )
+
+
+def _text(report: Report, form: str, notes: Sequence[str]) -> str:
+    from ...schema.values import dumps
+
+    if form == "sarif":
+        from importlib.metadata import version
+
+        from ...policy.lint.sarif import sarif
+
+        return dumps(sarif(report, version=version("pytest-agentops")), indent=2)
+    if form == "json":
+        found = [finding.as_json() for finding in report.findings]
+        return dumps({"findings": found, "partial": list(report.partial), "cells": report.cells, "clean": report.clean}, indent=2)
+    lines = [str(finding) for finding in report.findings]
+    lines += [f"partial: {why}" for why in report.partial]
+    lines += [f"note: {note}" for note in notes]
+    return "\n".join([*lines, _summary(report)])
+
+
+def _summary(report: Report) -> str:
+    over = f"{report.policies} {'policy' if report.policies == 1 else 'policies'}, {report.cells} cells"
+    if not report.policies and not report.findings:
+        return "nothing was linted: there are no policies"
+    if report.clean:
+        return f"clean: {over}"
+    warnings = len(report.findings) - report.errors
+    said = f"{report.errors} errors, {warnings} warnings: {over}"
+    return f"partial, not clean: {said}" if report.partial else said

@@ -1,0 +1,194 @@
+"""What the acts work on: policy files from paths, and what the suites beside them say of tools, contexts and principals."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...errors import AgentOpsError, CaseFileError, Mistake
+
+if TYPE_CHECKING:
+    from ...policy.model import Policy, PolicyFile
+    from ...schema.case import Case
+    from ...schema.contract import Contract
+    from ...schema.document import Document
+
+SUFFIXES = (".yaml", ".yml")
+
+
+@dataclass(slots=True)
+class Facts:
+    """What suites say of the world in which policies act."""
+
+    contracts: dict[str, Contract] = field(default_factory=dict)
+    context: set[str] = field(default_factory=set)
+    """Names that some case's context has."""
+    cases: list[Case] = field(default_factory=list)
+    suites: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What could not be known, a sentence each."""
+
+
+def add_paths(parser: argparse.ArgumentParser) -> None:
+    """The arguments that most acts take."""
+    parser.add_argument("paths", type=Path, nargs="*", default=[Path("cases")], help="policy files, or folders (default: cases)")
+    add_suites(parser)
+
+
+def add_suites(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--suite",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        help="a suite that declares the tools; its code is imported (default: the suites in the policies' folders)",
+    )
+    parser.add_argument(
+        "--no-suite", action="store_true", help="import nothing: policies and their own tests say what tools take"
+    )
+
+
+def shown(path: Path) -> str:
+    """A path as messages write it."""
+    return os.path.relpath(path, Path.cwd()).replace(os.sep, "/")
+
+
+def yaml_files(paths: Iterable[Path]) -> list[Path]:
+    """Files as they were named, folders with all YAML below them; raises `AgentOpsError` for what is not there."""
+    found: dict[Path, None] = {}
+    for path in paths:
+        if path.is_dir():
+            found.update(dict.fromkeys(p for p in sorted(path.rglob("*")) if p.suffix in SUFFIXES and p.is_file()))
+        elif path.is_file():
+            found[path] = None
+        else:
+            raise AgentOpsError(f"{path.as_posix()}: no such file or folder")
+    return list(found)
+
+
+def policy_files(paths: Sequence[Path]) -> list[PolicyFile]:
+    """The policy files among them; raises `CaseFileError` with the mistakes of all. A file that was named must be one."""
+    from ...policy.files import from_document
+
+    files: list[PolicyFile] = []
+    mistakes: list[Mistake] = []
+    named = {path for path in paths if path.is_file()}
+    for path in yaml_files(paths):
+        try:
+            document = read_yaml(path)
+            if is_policy(document.value):
+                files.append(from_document(document))
+            elif path in named:
+                mistakes.append(document.mistake((), "no policy file: it has neither `policy` nor `policies`"))
+        except CaseFileError as error:
+            mistakes += error.mistakes
+    if mistakes:
+        raise CaseFileError(mistakes)
+    return files
+
+
+def read_yaml(path: Path) -> Document:
+    """The file's document; raises `CaseFileError`."""
+    from ...schema.document import read
+
+    file = shown(path)
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        why = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error.strerror or error)
+        raise CaseFileError([Mistake(file=file, line=1, col=1, found=f"the file cannot be read: {why}")]) from None
+    return read(text, file=file, deep=("policies",))
+
+
+def is_policy(value: object) -> bool:
+    return isinstance(value, dict) and "cases" not in value and bool({"policy", "policies"} & set(value))
+
+
+def policies_in(files: Iterable[PolicyFile]) -> list[Policy]:
+    return [policy for file in files for policy in file.policies]
+
+
+def facts_of(options: argparse.Namespace, paths: Sequence[Path]) -> Facts:
+    """What the suites say; without `--suite` those in the folders of the paths, where one that does not load is only noted."""
+    facts = Facts()
+    if options.suite:
+        for path in options.suite:
+            if not path.is_file():
+                raise AgentOpsError(f"{path.as_posix()}: no such file")
+            _add(facts, path)
+    elif not options.no_suite:
+        for path in _suites_beside(paths):
+            try:
+                _add(facts, path)
+            except AgentOpsError as problem:
+                facts.notes.append(f"{shown(path)} does not load, its tools are not known: {str(problem).splitlines()[0]}")
+    return facts
+
+
+def _suites_beside(paths: Sequence[Path]) -> list[Path]:
+    folders = [path if path.is_dir() else path.parent for path in paths]
+    files = dict.fromkeys(
+        file
+        for folder in folders
+        for file in (yaml_files([folder]) if folder in paths else sorted(folder.glob("*.y*ml")))
+        if file.suffix in SUFFIXES
+    )
+    return [file for file in files if _is_suite(file)]
+
+
+def _is_suite(path: Path) -> bool:
+    try:
+        value = read_yaml(path).value
+    except CaseFileError:
+        return False
+    return isinstance(value, dict) and "cases" in value
+
+
+def _add(facts: Facts, path: Path) -> None:
+    from ...loading.suite import load_suite
+
+    loaded = load_suite(path, Path.cwd())
+    cases = [variant.case() for variant in loaded.variants]
+    facts.suites.append(loaded.file)
+    facts.cases += cases
+    seen: set[str] = set()
+    for variant, case in zip(loaded.variants, cases, strict=True):
+        facts.context |= set(case.fields.context or {})
+        if repr(variant.tools) not in seen:
+            seen.add(repr(variant.tools))
+            for name, contract in contracts_of(case, facts.notes).items():
+                facts.contracts.setdefault(name, contract)
+
+
+def contracts_of(case: Case, notes: list[str]) -> Mapping[str, Contract]:
+    """The contracts of a case's tools: its code is imported with the network off; what pytest makes (fixtures) is noted."""
+    from ...parts import Fixture, make_toolbox, refs_of, tool_parts
+    from ...runner.surroundings import offline
+
+    refs = refs_of(case.fields.tools)
+    with offline():
+        parts = tool_parts(refs, Path(case.base_dir))
+        known = [(part, str(ref)) for part, ref in zip(parts, refs, strict=True) if not isinstance(part, Fixture)]
+        for part in parts:
+            if isinstance(part, Fixture):
+                notes.append(f"{case.file}: the fixture {part.name!r} is made by pytest, its tools are not known here")
+        offer = make_toolbox(tuple(part for part, _ in known), tuple(name for _, name in known), case)
+        return dict(offer.toolbox.contracts)
+
+
+def write_out(output: Path | None, text: str) -> None:
+    """Print, or write a file whole or not at all."""
+    text = text if text.endswith("\n") else f"{text}\n"
+    if output is None:
+        print(text, end="")
+        return
+    temp = output.with_name(f".{output.name}.{os.getpid()}.tmp")
+    try:
+        temp.write_text(text, encoding="utf-8")
+        os.replace(temp, output)
+    except OSError as error:
+        raise AgentOpsError(f"{output.as_posix()}: cannot be written: {error.strerror or error}") from None

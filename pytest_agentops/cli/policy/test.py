@@ -1,0 +1,77 @@
+"""Run the tests inside policy files; 1 if one fails, if there is none, or if a policy does not go with its tools."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from .sources import Facts, add_paths, facts_of, policies_in, policy_files
+
+if TYPE_CHECKING:
+    from ...policy.model import Policy, PolicyTest
+
+NAME = "test"
+HELP = "run the tests inside policy files"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    add_paths(parser)
+    parser.add_argument("-k", metavar="TEXT", help="only tests whose policy or name has this in it")
+    parser.add_argument("-v", "--verbose", action="store_true", help="name the tests that hold, too")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run them."""
+    from ...policy.binding import check
+
+    policies = policies_in(policy_files(options.paths))
+    facts = facts_of(options, options.paths)
+    for note in facts.notes:
+        print(f"note: {note}")
+    mistakes = check(policies, facts.contracts, facts.context)
+    for mistake in mistakes:
+        print(mistake)
+    chosen = [(p, t) for p in policies for t in p.tests if options.k is None or options.k in f"{p.id}::{t.name}"]
+    failed = sum(not _holds(policy, policies, test, facts, options.verbose) for policy, test in chosen)
+    return _summary(policies, chosen, failed, len(mistakes), options.k)
+
+
+def _holds(policy: Policy, policies: Sequence[Policy], test: PolicyTest, facts: Facts, verbose: bool) -> bool:
+    """A policy is tested alone: what others on the same tool say is their own tests' matter."""
+    from ...policy.binding import bind
+    from ...policy.decide import decide
+    from ...policy.expected import differences, request_of, stand_in, tool_of
+
+    tool = tool_of(policy, test)
+    contract = facts.contracts.get(tool) or stand_in(policy, test)
+    found = decide(bind([policy], {tool: contract}), request_of(policy, test))
+    wrong = differences(policy, test, found)
+    if wrong:
+        print(f"FAILED {test.file}:{test.line}: {policy.id}::{test.name}")
+        for line in wrong:
+            print(f"  {line}")
+        if tool not in facts.contracts:
+            tier = "no tier, so 4" if contract.tier is None else f"tier {contract.tier}"
+            print(f"  no suite declares {tool}: it was taken to be a write of {tier} (--suite FILE names one)")
+    elif verbose:
+        print(f"passed {test.file}:{test.line}: {policy.id}::{test.name}")
+    return not wrong
+
+
+def _summary(policies: Sequence[Policy], chosen: Sequence[object], failed: int, mistakes: int, text: str | None) -> int:
+    without = [policy for policy in policies if not policy.tests]
+    for policy in without:
+        print(f"{policy.where}: policy {policy.id} has no tests")
+    if not chosen:
+        every = sum(len(policy.tests) for policy in policies)
+        why = f"none of {every} tests has {text!r} in its name" if text is not None and every else "there are no tests"
+        print(f"nothing was tested: {why} in {_count(len(policies), 'policy', 'policies')}")
+        return 1
+    good = len(chosen) - failed
+    print(f"{good} passed, {failed} failed" + (f", {_count(mistakes, 'mistake', 'mistakes')}" if mistakes else ""))
+    return 1 if failed or mistakes else 0
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"

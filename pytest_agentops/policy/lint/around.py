@@ -1,0 +1,59 @@
+"""What shows only around the policies: the floor of tiers, tools without a policy, policies without tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from ...errors import Mistake
+from ..assumed import assumed, tools_of
+from ..match import fits
+from ..model import Policy
+from ..tiers import weaker_than_floor
+from .finding import Finding, World
+
+
+def around(policies: Sequence[Policy], world: World) -> Iterator[Finding]:
+    """POL012, POL015 and POL016."""
+    yield from _floor(policies, world)
+    if policies:
+        for name in sorted({*world.contracts, *world.used}):
+            if not any(fits(policy.tool, name) for policy in policies):
+                yield _without_policy(name, policies[0], world)
+    for policy in policies:
+        if not policy.tests:
+            cure = "add tests: [{name: ..., args: {...}, expect: allow}]; a change that no test sees is found by nobody"
+            mistake = policy.source.mistake(f"policy {policy.id} has no tests", "", cure)
+            yield Finding(code="POL016", severity="warning", mistake=mistake, policy=policy.id)
+
+
+def _floor(policies: Sequence[Policy], world: World) -> Iterator[Finding]:
+    """Only where somebody names the tier: a file alone does not know its tools."""
+    for tool in tools_of(policies, tuple(world.contracts)):
+        contract = world.contracts.get(tool)
+        alone = contract is None
+        made = contract or assumed(policies, tool)
+        if made.tier is None and alone:
+            continue
+        if alone:  # what a contract promises beside its tier is not known
+            made = replace(made, idempotency_key="?", effect="read" if made.tier == 0 else made.effect)
+        for mistake in weaker_than_floor(policies, made):
+            yield Finding(code="POL012", severity="error", mistake=mistake)
+
+
+def _without_policy(name: str, first: Policy, world: World) -> Finding:
+    contract = world.contracts.get(name)
+    tier = 4 if contract is None or contract.tier is None else contract.tier
+    what = "is called by a case or in a recording, and" if name in world.used else "is offered to agents, and"
+    said = f"the tool {name} {what} has no policy: its tier {tier} decides"
+    cure = f"write one: policy: {{tool: {name}, rules: [...]}}"
+    file, line = _place(contract.where if contract is not None else "", first)
+    return Finding(
+        code="POL015", severity="warning", mistake=Mistake(file=file, line=line, col=1, found=said, hint=cure), policy=""
+    )
+
+
+def _place(where: str, first: Policy) -> tuple[str, int]:
+    """Where the tool is declared, if that is a place in a file; else the first policy."""
+    file, _, line = where.rpartition(":")
+    return (file, int(line)) if file and line.isdigit() else (first.file, first.line)

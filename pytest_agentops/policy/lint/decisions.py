@@ -1,0 +1,334 @@
+"""What a table shows of one policy: rules that never decide, orders that matter, gaps, what is missing, what has no bound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from ...errors import Mistake
+from ...schema.contract import Contract
+from ...schema.tier import Tier
+from .. import words
+from ..axis import Entry
+from ..binding import BoundTool, bind
+from ..domain import MISSING
+from ..explained import says
+from ..model import Placed, Policy, Rule
+from ..opinion import by_tier
+from ..regions import declared_well, fits
+from ..table import CAP, Builder, Cells, Table, canonical, each, lowest
+from .finding import Finding, Severity
+from .pairs import in_pairs
+
+SHOWN_CELLS = 4
+"""So many cells of an overlap, or boxes of a gap, are findings of their own; the last names the number of the others."""
+
+
+@dataclass(slots=True)
+class Analysed:
+    """What was found in one policy for one tool."""
+
+    findings: list[Finding] = field(default_factory=list)
+    partial: list[str] = field(default_factory=list)
+    cells: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One rule over the table."""
+
+    rule: Rule
+    true: Cells
+    unknown: Cells
+    decides: Cells
+    """Where it is the rule that decides."""
+    stops: Cells
+    """Where the call is denied because it cannot be decided."""
+
+
+def decisions(policy: Policy, contract: Contract, *, known: bool, cap: int = CAP) -> Analysed:
+    """POL004 to POL008 and POL014; `known`: the contract is the tool's own, not assumed."""
+    tool = bind([policy], {contract.name: contract}).tools[contract.name]
+    out = Analysed()
+    table = _table(policy, tool, cap)
+    if table is None:
+        in_pairs(policy, tool, out.findings, out.partial)
+        return out
+    out.cells, out.partial = table.size, list(table.partial)
+    turns = take_turns(table, policy)
+    out.findings += _never(table, policy, turns)
+    out.findings += _elsewhere(policy, tool)
+    out.findings += _overlaps(table, policy, turns)
+    out.findings += _gaps(table, policy, turns, tool, known=known)
+    out.findings += _missing(table, policy, turns)
+    out.findings += _unbounded(table, policy, turns)
+    if known or contract.tier is not None:
+        out.findings += _everything(table, policy, turns, tool)
+    return out
+
+
+def _table(policy: Policy, tool: BoundTool, cap: int) -> Table | None:
+    """With each constant a cell of its own; where that is too many, with what conditions do not tell apart as one."""
+    for fine in (True, False):
+        builder = _builder(policy, tool, fine=fine)
+        table = builder.build(cap)
+        if isinstance(table, Table):
+            return table
+    return None
+
+
+def _builder(policy: Policy, tool: BoundTool, *, fine: bool) -> Builder:
+    builder = Builder(tool.contract, tool.declared, tool.facts, fine=fine)
+    for rule in policy.rules:
+        if rule.condition is not None:
+            builder.condition(rule.condition)
+    for declared in policy.attributes:
+        fits(builder, declared)
+    return builder
+
+
+def take_turns(table: Table, policy: Policy) -> list[Turn]:
+    """All rules in the order of evaluation: denies, then the others, each with the cells that are left for it."""
+    good = declared_well(table, policy)
+    turns = []
+    rest = good
+    truths = [(rule, *table.holds(rule.condition)) for rule in policy.denies]
+    undecided = 0
+    for rule, true, unknown in truths:
+        turns.append(Turn(rule, true, unknown, rest & true, 0))
+        rest &= ~true
+        undecided |= unknown
+    turns = [_stopped(turn, rest) for turn in turns]
+    rest &= ~undecided
+    for rule in policy.ordered:
+        true, unknown = table.holds(rule.condition)
+        turns.append(Turn(rule, true, unknown, rest & true, rest & unknown))
+        rest &= ~(true | unknown)
+    return turns
+
+
+def _stopped(turn: Turn, left: Cells) -> Turn:
+    return Turn(turn.rule, turn.true, turn.unknown, turn.decides, left & turn.unknown)
+
+
+def left_over(table: Table, policy: Policy, turns: Sequence[Turn]) -> Cells:
+    """Where no rule decides and none stops the call."""
+    rest = declared_well(table, policy)
+    for turn in turns:
+        rest &= ~(turn.decides | turn.stops)
+    return rest
+
+
+def found(
+    code: str, severity: Severity, placed: Placed | Policy, said: str, cure: str, cell: str = "", *, key: str = ""
+) -> Finding:
+    """A finding at a rule or a policy."""
+    mistake: Mistake = placed.source.mistake(said, "", cure, key=key)
+    rule = placed.id if isinstance(placed, Placed) else None
+    policy = placed.id if isinstance(placed, Policy) else placed.id.rpartition("/")[0]
+    return Finding(code=code, severity=severity, mistake=mistake, cell=cell, policy=policy, rule=rule)
+
+
+# --- POL004
+
+
+def _never(table: Table, policy: Policy, turns: Sequence[Turn]) -> Iterator[Finding]:
+    good = declared_well(table, policy)
+    for n, turn in enumerate(turns):
+        rule = turn.rule
+        if turn.decides or not table.is_exact(rule.condition):
+            continue
+        if not turn.true:
+            cure = "no call can fulfil its condition: correct it, or remove the rule"
+            yield found("POL004", "error", rule, f"rule {rule.id} never matches", cure, _near(table, turn, good))
+        elif not turn.true & good:
+            cure = "correct one of them, or remove the rule"
+            said = f"rule {rule.id} never decides: `attributes` of the policy refuse every call that it is for"
+            yield found("POL004", "error", rule, said, cure, _first(table, turn.true))
+        else:
+            by = _covering(table, turn, turns[:n], good)
+            if by:
+                names = " and ".join(f"{other.rule.id} (line {other.rule.line})" for other in by)
+                said = f"rule {rule.id} never decides: it is shadowed by {names}"
+                cure = f"move it before {by[0].rule.id}, or remove it"
+                if rule.verdict != "deny" and all(other.rule.verdict == "deny" for other in by):
+                    cure = "denies always come first: narrow them, or remove the rule"
+                yield found("POL004", "error", rule, said, cure, _first(table, turn.true & good))
+
+
+def _covering(table: Table, turn: Turn, before: Sequence[Turn], good: Cells) -> list[Turn]:
+    """The rules that leave it nothing; empty where that is only so for the values that were tried."""
+    rest, by = turn.true & good, []
+    for other in before:
+        if other.rule.verdict == "deny" and turn.rule.verdict == "deny":
+            taken = other.true
+        else:
+            taken = other.true | other.unknown
+        if rest & taken and table.is_exact(other.rule.condition):
+            by.append(other)
+            rest &= ~taken
+    return by if not rest else []
+
+
+def _near(table: Table, turn: Turn, good: Cells) -> str:
+    """Of a rule that never matches: the calls of which it is not even false."""
+    return f"it is unknown for {_first(table, turn.unknown & good)}" if turn.unknown & good else ""
+
+
+def _first(table: Table, cells: Cells) -> str:
+    """The largest box around the first of these cells."""
+    return next((table.box_words(box) for box, _ in table.boxes(cells, 1)), "")
+
+
+def _elsewhere(policy: Policy, tool: BoundTool) -> Iterator[Finding]:
+    """Conditions of log, within and limit rules that never hold."""
+    for placed in (*policy.logs, *policy.windows, *policy.limits):
+        if placed.condition is None:
+            continue
+        builder = Builder(tool.contract, tool.declared, tool.facts)
+        builder.condition(placed.condition)
+        table = builder.build()
+        if isinstance(table, Table) and table.is_exact(placed.condition) and not table.holds(placed.condition)[0]:
+            said = f"rule {placed.id} never matches: {says(placed)}"
+            yield found("POL004", "error", placed, said, "no call can fulfil its condition: correct it, or remove the rule")
+
+
+# --- POL005
+
+
+def _overlaps(table: Table, policy: Policy, turns: Sequence[Turn]) -> Iterator[Finding]:
+    """Calls for which a rule decides and a later one would decide otherwise; a last rule without `if` is the rest by design."""
+    ordered = [turn for turn in turns if turn.rule.verdict != "deny"]
+    for n, turn in enumerate(ordered):
+        for later in ordered[n + 1 :]:
+            if later.rule.condition is None and later is ordered[-1]:
+                continue
+            both = turn.decides & later.true
+            if both and effect(turn.rule) != effect(later.rule):
+                yield from _order_matters(table, turn.rule, later.rule, both)
+
+
+def _order_matters(table: Table, first: Rule, later: Rule, both: Cells) -> Iterator[Finding]:
+    count = both.bit_count()
+    for n, cell in enumerate(each(both), start=1):
+        said = f"rules {first.id} ({says(first)}) and {later.id} ({says(later)}, line {later.line}) both hold; the first decides"
+        more = f" (and {count - n} more cells)" if n == SHOWN_CELLS and count > n else ""
+        cure = "make the conditions exclude each other, or pin the order with a test for this call"
+        yield found("POL005", "warning", first, said, cure, table.words(cell) + more)
+        if n == SHOWN_CELLS:
+            return
+
+
+def effect(rule: Rule) -> object:
+    """What a rule does, for comparing it with another."""
+    need = rule.need
+    return rule.verdict, None if need is None else (need.role, need.count, need.expires_s, need.allow_edit)
+
+
+# --- POL006
+
+
+def _gaps(table: Table, policy: Policy, turns: Sequence[Turn], tool: BoundTool, *, known: bool) -> Iterator[Finding]:
+    if policy.default is not None or not policy.ordered:
+        return
+    rest = left_over(table, policy, turns)
+    default = by_tier(tool, thresholds=tool.enforced[0].thresholds if tool.enforced else False)
+    then = f"tier {int(tool.tier)}: {default.verdict}" if known or tool.contract.tier is not None else "the tier's default"
+    boxes = list(table.boxes(rest, SHOWN_CELLS))
+    shown = 0
+    for n, (box, covered) in enumerate(boxes):
+        shown |= covered
+        left = (rest & ~shown).bit_count() if n == len(boxes) - 1 else 0
+        more = f" (and {left} more cells)" if left else ""
+        said = f"no rule of policy {policy.id} applies, the call falls to {then}"
+        cure = "add a rule for it, or say what is meant: `default: deny`"
+        yield found("POL006", "warning", policy, said, cure, table.box_words(box) + more)
+
+
+# --- POL007
+
+
+def _missing(table: Table, policy: Policy, turns: Sequence[Turn]) -> Iterator[Finding]:
+    if policy.on_unknown is not None:
+        return
+    absent = {
+        axis.path: table.where(axis.path, lambda e: any(c.value is MISSING for c in e.members) and e.sort == "missing")
+        for axis in table.axes
+        if any(c.value is MISSING for entry in axis.entries for c in entry.members)
+    }
+    for path, here in absent.items():
+        for turn in turns:
+            condition = turn.rule.condition
+            if condition is None or all(canonical(a.path, table.builder.declared) != path for a in condition.attributes):
+                continue
+            cells = turn.stops & here
+            if cells:
+                present = cells
+                for other, missing in absent.items():
+                    if other != path and present & ~missing:
+                        present &= ~missing
+                attribute = next(a for a in condition.attributes if canonical(a.path, table.builder.declared) == path)
+                said = f"{attribute.name} may be missing, then rule {turn.rule.id} cannot be decided and the call is denied"
+                cure = f"declare it under `attributes` as required, ask `exists({attribute.name})`, or make the tool require it"
+                yield found("POL007", "warning", turn.rule, said, cure, _first(table, present), key="if")
+                break
+
+
+# --- POL008
+
+
+def _unbounded(table: Table, policy: Policy, turns: Sequence[Turn]) -> Iterator[Finding]:
+    allowing = [turn for turn in turns if turn.rule.verdict == "allow" and turn.decides]
+    for axis in table.axes:
+        if not axis.points:
+            continue
+        for side, at in (("below", 0), ("above", 2 * len(axis.points))):
+            end = table.where(axis.path, partial(_has_number_at, at))
+            if end == table.all:
+                continue
+            for turn in allowing:
+                cells = turn.decides & end
+                if cells and (
+                    _reads(table, turn.rule, axis.path) or (side == "above" and _asked_above(table, policy, axis.path))
+                ):
+                    point = axis.points[0] if side == "below" else axis.points[-1]
+                    yield _no_bound(table, turn.rule, axis.name, side, words.plain_number(point), cells)
+                    break
+
+
+def _has_number_at(at: int, entry: Entry) -> bool:
+    return any(c.sort == "number" and c.at == at for c in entry.members) and entry.sort == "number"
+
+
+def _no_bound(table: Table, rule: Rule, name: str, side: str, point: str, cells: Cells) -> Finding:
+    what = "however low it is, also below 0" if side == "below" else "however high it is"
+    said = f"rule {rule.id} allows {name} {side} {point} without a bound, {what}"
+    word = ("minimum", f"{name} > 0") if side == "below" else ("maximum", f"{name} <= ...")
+    cure = f"add `{word[1]}` to the rule, or declare attributes: {{{name}: {{{word[0]}: ...}}}}"
+    return found("POL008", "warning", rule, said, cure, _first(table, cells), key="if" if rule.condition is not None else "")
+
+
+def _reads(table: Table, rule: Rule, path: tuple[str, ...]) -> bool:
+    if rule.condition is None:
+        return False
+    return any(canonical(a.path, table.builder.declared) == path for a in rule.condition.attributes)
+
+
+def _asked_above(table: Table, policy: Policy, path: tuple[str, ...]) -> bool:
+    """Whether a person is asked by this attribute elsewhere: then a rule that does not look at it lets any amount through."""
+    return any(rule.verdict == "require_approval" and _reads(table, rule, path) for rule in policy.rules)
+
+
+# --- POL014
+
+
+def _everything(table: Table, policy: Policy, turns: Sequence[Turn], tool: BoundTool) -> Iterator[Finding]:
+    if tool.tier < Tier.LOW_RISK_WRITE:
+        return
+    good = declared_well(table, policy)
+    for turn in turns:
+        if turn.rule.verdict == "allow" and turn.decides and not good & ~turn.true:
+            said = f"rule {turn.rule.id} allows every call of {tool.contract.name}, which is tier {int(tool.tier)}"
+            cure = "give it a condition, or ask a person"
+            yield found("POL014", "warning", turn.rule, said, cure, table.words(lowest(turn.decides)) if table.axes else "")

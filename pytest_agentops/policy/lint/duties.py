@@ -1,0 +1,144 @@
+"""Duties: what is redacted and how long calls are kept."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+from ...schema.contract import Contract
+from ...schema.suggest import did_you_mean
+from ...schema.values import Json
+from ..binding import bind
+from ..match import fits
+from ..model import LogRule, Policy
+from ..table import Builder, Table
+from .finding import Finding, Severity, World
+
+SECRETS = frozenset(
+    ["card", "cvv", "cvc", "ssn", "iban", "bic", "password", "passwd", "passphrase", "secret", "token"]
+) | frozenset(["apikey", "pin", "passport", "credential", "credentials"])
+SECRET_PAIRS = frozenset(
+    ["account_number", "bank_account", "api_key", "private_key", "access_key", "social_security", "tax_id", "date_of_birth"]
+)
+_WORDS = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")
+_DEEP = 6
+
+
+def duties(policy: Policy, policies: Sequence[Policy], contract: Contract, world: World, *, known: bool) -> Iterator[Finding]:
+    """POL009, POL010 and POL017."""
+    if known and not contract.open:
+        yield from _no_such_field(policy, contract)
+        yield from _not_redacted(policy, policies, contract)
+    yield from _retention(policy, contract, world)
+    for log in policy.logs:
+        for duty in sorted(log.obligations.duties - world.able):
+            said = f"rule {log.id} asks to {duty}, which cannot be carried out here: every call would be denied"
+            yield _at(log, "POL017", "warning", said, "switch the audit log on, or remove the duty", key="log")
+
+
+def _at(log: LogRule, code: str, severity: Severity, said: str, cure: str, *, key: str = "") -> Finding:
+    mistake = log.source.mistake(said, "", cure, key=key)
+    return Finding(code=code, severity=severity, mistake=mistake, policy=log.id.rpartition("/")[0], rule=log.id)
+
+
+# --- POL009
+
+
+def _no_such_field(policy: Policy, contract: Contract) -> Iterator[Finding]:
+    arguments, results = set(_fields(contract.parameters)), set(_fields(contract.returns or {}))
+    every = sorted(arguments | results)
+    sure = contract.returns is not None
+    for log in policy.logs:
+        for field in log.obligations.redact_fields:
+            last = re.split(r"[.\]\['\"$]+", field.rstrip("]'\""))[-1] or field
+            if last in arguments or last in results:
+                continue
+            where = "arguments and results" if sure else "arguments (what it returns is not declared)"
+            said = f"rule {log.id} redacts {field!r}, which is not in the {where} of {contract.name}"
+            cure = did_you_mean(last, every) or "correct the name, or remove it"
+            yield _at(log, "POL009", "error" if sure else "warning", said, cure, key="log")
+
+
+def _not_redacted(policy: Policy, policies: Sequence[Policy], contract: Contract) -> Iterator[Finding]:
+    """Told once a tool, at the first policy that is for it."""
+    fitting = [other for other in policies if fits(other.tool, contract.name)]
+    if not fitting or fitting[0] is not policy:
+        return
+    redacted = {name for other in fitting for log in other.logs for name in log.obligations.redact_fields} | set(
+        contract.sensitive
+    )
+    plain = {re.split(r"[.\]\['\"$]+", name.rstrip("]'\""))[-1] for name in redacted}
+    for field in dict.fromkeys([*_fields(contract.parameters), *_fields(contract.returns or {})]):
+        if looks_secret(field) and field not in plain:
+            said = f"{contract.name} has a field {field!r}, which looks like a secret and is not redacted"
+            cure = f"add it: log: {{redact_fields: [{field}]}}, or name it in the tool's `sensitive`"
+            mistake = policy.source.mistake(said, "", cure)
+            yield Finding(code="POL009", severity="warning", mistake=mistake, policy=policy.id)
+
+
+def looks_secret(name: str) -> bool:
+    """By whole words: ``card_number`` and ``apiKey`` are, ``max_tokens`` is not."""
+    parts = [part.lower() for part in _WORDS.findall(name)]
+    return bool(SECRETS & set(parts)) or any("_".join(pair) in SECRET_PAIRS for pair in pairwise(parts))
+
+
+def _fields(schema: Json, depth: int = 0) -> Iterator[str]:
+    """The names of all properties, at any depth."""
+    if not isinstance(schema, dict) or depth > _DEEP:
+        return
+    for name, inner in (schema.get("properties") or {}).items():
+        yield name
+        yield from _fields(inner, depth + 1)
+    inside: list[Any] = [schema.get("items"), *(schema.get("$defs") or {}).values()]
+    inside += [part for word in ("allOf", "anyOf", "oneOf") for part in schema.get(word) or ()]
+    for part in inside:
+        yield from _fields(part, depth + 1)
+
+
+# --- POL010
+
+
+def _retention(policy: Policy, contract: Contract, world: World) -> Iterator[Finding]:
+    kept = [log for log in policy.logs if log.obligations.retain_days is not None]
+    if policy.logs and not kept:
+        yield _at(
+            policy.logs[0],
+            "POL010",
+            "warning",
+            f"policy {policy.id} does not say how long calls are kept",
+            "add retain_days",
+            key="log",
+        )
+    for log in kept:
+        days = log.obligations.retain_days
+        if world.least_days is not None and days is not None and days < world.least_days:
+            said = f"rule {log.id} keeps calls {days} days, at least {world.least_days} are asked for"
+            yield _at(log, "POL010", "warning", said, f"retain_days: {world.least_days}", key="log")
+    for n, one in enumerate(kept):
+        for other in kept[n + 1 :]:
+            if one.obligations.retain_days != other.obligations.retain_days:
+                cell = _both(policy, contract, one, other)
+                if cell is not None:
+                    days, more = one.obligations.retain_days, other.obligations.retain_days
+                    said = f"rules {one.id} ({days} days) and {other.id} ({more} days, line {other.line}) hold for the same call"
+                    said += "; the longer time counts"
+                    mistake = one.source.mistake(
+                        said, "", "make their conditions exclude each other, or name one time", key="log"
+                    )
+                    yield Finding(code="POL010", severity="warning", mistake=mistake, cell=cell, policy=policy.id, rule=one.id)
+
+
+def _both(policy: Policy, contract: Contract, one: LogRule, other: LogRule) -> str | None:
+    """A call for which both hold; None if there is none."""
+    tool = bind([policy], {contract.name: contract}).tools[contract.name]
+    builder = Builder(contract, tool.declared, tool.facts)
+    for log in (one, other):
+        if log.condition is not None:
+            builder.condition(log.condition)
+    table = builder.build()
+    if not isinstance(table, Table):
+        return None
+    both = table.holds(one.condition)[0] & table.holds(other.condition)[0]
+    return next((table.box_words(box) for box, _ in table.boxes(both, 1)), None)

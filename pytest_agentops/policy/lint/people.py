@@ -1,0 +1,82 @@
+"""Who is asked: roles that nobody has, counts that are never met, windows that are never open together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...errors import Mistake
+from ...schema.policy import ApprovalNeed
+from ...schema.suggest import did_you_mean
+from ..model import LimitRule, Policy, Rule, WindowRule
+from ..windows import Window
+from .finding import Finding, World
+
+_WEEK = 7 * 24 * 60
+
+
+def people(policy: Policy, world: World) -> Iterator[Finding]:
+    """POL011 and POL013."""
+    for placed, need in _asked(policy):
+        why = _never(need, world)
+        if why is not None:
+            said, cure = why
+            mistake: Mistake = placed.source.mistake(said, "", cure)
+            rule = placed.id if isinstance(placed, (Rule, LimitRule)) else None
+            yield Finding(code="POL011", severity="error", mistake=mistake, policy=policy.id, rule=rule)
+    yield from _never_open(policy)
+
+
+def _asked(policy: Policy) -> Iterator[tuple[Policy | Rule | LimitRule, ApprovalNeed]]:
+    for rule in policy.rules:
+        if rule.need is not None:
+            yield rule, rule.need
+    for limit in policy.limits:
+        if limit.need is not None:
+            yield limit, limit.need
+    for need in (policy.default_need, policy.on_unknown):
+        if need is not None:
+            yield policy, need
+
+
+def _never(need: ApprovalNeed, world: World) -> tuple[str, str] | None:
+    """Why these people can never agree; None if they can, or if nobody says who has which role."""
+    if world.roles is None or need.role is None:
+        return None
+    if need.role not in world.roles:
+        near = did_you_mean(need.role, world.roles)
+        return f"nobody has the role {need.role!r}", near or f"declare it: roles: {{{need.role}: [...]}}"
+    have = world.roles[need.role]
+    if len(have) < need.count:
+        return f"{need.count} people of the role {need.role!r} can never approve, it has {len(have)}", "ask fewer, or add people"
+    for principal in world.principals:
+        others = [person for person in have if person not in (principal.id, principal.on_behalf_of)]
+        if len(others) < need.count:
+            who = principal.id or principal.on_behalf_of
+            said = f"{need.count} of the role {need.role!r} must approve, but {who} is one of them and makes the call"
+            return f"{said}: nobody approves for himself", "add people to the role, or ask another one"
+    return None
+
+
+def _never_open(policy: Policy) -> Iterator[Finding]:
+    """Windows that always apply and are never open at once; of several zones, nothing is said."""
+    always: list[WindowRule] = [rule for rule in policy.windows if rule.condition is None]
+    if len(always) < 2 or len({rule.window.zone for rule in always}) > 1:
+        return
+    together = set(_minutes(always[0].window))
+    for rule in always[1:]:
+        together &= set(_minutes(rule.window))
+        if not together:
+            said = (
+                f"rule {rule.id} and the windows before it (line {always[0].line}) are never open at once: every call is denied"
+            )
+            mistake = rule.source.mistake(said, "", "write one window, or give one of them a condition")
+            yield Finding(code="POL013", severity="error", mistake=mistake, policy=policy.id, rule=rule.id)
+            return
+
+
+def _minutes(window: Window) -> Iterator[int]:
+    """The minutes of the week, on the wall clock, in which it is open."""
+    length = (window.end - window.start) % (24 * 60) or 24 * 60
+    for day in window.days:
+        for minute in range(length):
+            yield (day * 24 * 60 + window.start + minute) % _WEEK

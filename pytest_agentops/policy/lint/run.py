@@ -1,0 +1,40 @@
+"""Linting policies: each alone, for each of its tools; then what only shows between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..assumed import assumed, tools_of
+from ..model import Policy
+from .around import around
+from .decisions import Analysed, decisions
+from .duties import duties
+from .finding import Finding, Report, World, ordered
+from .names import names
+from .people import people
+
+
+def lint(policies: Sequence[Policy], world: World) -> Report:
+    """Everything that is found in these policies."""
+    found: list[Finding] = []
+    partial: dict[str, None] = {}
+    cells = 0
+    for policy in policies:
+        for tool in tools_of([policy], tuple(world.contracts)):
+            contract = world.contracts.get(tool) or assumed(policies, tool)
+            known = tool in world.contracts
+            analysed = decisions(policy, contract, known=known)
+            cells += analysed.cells
+            found += analysed.findings
+            partial.update(dict.fromkeys(_where(policy, tool, analysed)))
+            found += names(policy, contract, world, known=known)
+            found += duties(policy, policies, contract, world, known=known)
+        found += people(policy, world)
+    found += around(policies, world)
+    return Report(findings=ordered(found), partial=tuple(partial), cells=cells, policies=len(policies))
+
+
+def _where(policy: Policy, tool: str, analysed: Analysed) -> Iterator[str]:
+    for why in analysed.partial:
+        named = f"policy {policy.id} ({policy.where})" + (f", {tool}" if tool != policy.tool else "")
+        yield f"{named}: {why}"
