@@ -15,7 +15,7 @@ def clerk(task: Task, tools: Toolbox) -> str:
         if "key" in args:  # the plan writes `key: a`; the same letter is the same key
             args["key"] = keys.setdefault(args["key"], str(task.uuid4()))
         answer = tools.attempt(name, args)
-        told.append(f"{name} done" if answer.ok else f"{name} stopped: {answer.error['message']}")
+        told.append(f"{name} done" if answer.error is None else f"{name} stopped: {answer.error['message']}")
     return "\n".join(told)
 
 

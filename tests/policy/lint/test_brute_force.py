@@ -1,4 +1,4 @@
-"""The linter against brute force: every call of a grid that has a value for each thing that the generated conditions tell apart."""
+"""The linter against brute force: every call of a grid with a value for each thing that the generated conditions tell apart."""
 
 from __future__ import annotations
 
