@@ -57,8 +57,10 @@ class Membrane:
         if not keys and not passthrough:
             with self._lock, suppress(_Found):
                 return self._copied(value)
-        names = frozenset(key for key in keys if not paths.is_path(key))
-        places = _places(value, keys)
+        names, whole_paths = _names(tuple(keys))
+        if names and not passthrough and not whole_paths and not _has_key(value, names):
+            return self.hide(value)
+        places = _places(value, whole_paths)
         clear_names = frozenset(key for key in passthrough if not paths.is_path(key))
         hiding = _Hiding(self, names, places, clear_names, _places(value, passthrough))
         with self._lock:
@@ -232,6 +234,19 @@ class _Hiding:
         if isinstance(value, list):
             return [self.secret(kind, v) for v in value]
         return self.membrane.field(kind, value)
+
+
+@lru_cache(maxsize=256)
+def _names(keys: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Keys at any depth, and JSON paths."""
+    return frozenset(key for key in keys if not paths.is_path(key)), tuple(key for key in keys if paths.is_path(key))
+
+
+def _has_key(value: Json, names: frozenset[str]) -> bool:
+    """Whether one of these keys stands anywhere in the value."""
+    if isinstance(value, dict):
+        return not names.isdisjoint(value) or any(_has_key(inner, names) for inner in value.values())
+    return isinstance(value, list) and any(_has_key(inner, names) for inner in value)
 
 
 def _places(value: Json, keys: Sequence[str]) -> frozenset[paths.Concrete]:

@@ -61,5 +61,5 @@ def _call(tool: Tool, args: JsonObject) -> Any:
         raise LoadError(f"{tool.name} is declared without code and cannot be called", ref=tool.where)
     if not tool.typed:
         return tool.function(**args)
-    positional, keywords = bind(tool.function, args, name=tool.name)
+    positional, keywords = bind(tool.signature, args, name=tool.name)
     return tool.function(*positional, **keywords)

@@ -22,6 +22,9 @@ from ..schema.suggest import did_you_mean
 from ..schema.tier import EFFECT_ORDER, Effect
 from .direct import watched
 
+if typing.TYPE_CHECKING:
+    from .hints import Signature
+
 F = TypeVar("F", bound=Callable[..., Any])
 Price: TypeAlias = str | int | float | Decimal
 
@@ -158,6 +161,7 @@ class Tool:
         self._given = contract
         self._overrides = overrides
         self._contract: Contract | None = None
+        self._signature: Signature | None = None
         if contract is not None:
             self.name = checked_name(contract.name)
         else:
@@ -170,6 +174,16 @@ class Tool:
             contract = self._given or self._derived()
             self._contract = self._overrides(contract) if self._overrides else contract
         return self._contract
+
+    @property
+    def signature(self) -> Signature:
+        """What the function takes, read at the first call."""
+        if self._signature is None:
+            from .hints import read
+
+            assert self.function is not None
+            self._signature = read(self.function, name=self.name)
+        return self._signature
 
     def _derived(self) -> Contract:
         from .contracts import from_mark
