@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import os
 import re
@@ -232,6 +233,11 @@ class CaseItem(pytest.Function):
         if self.trials == case.trials and model is None:
             return case
         return replace(case, fields=replace(case.fields, trials=self.trials, model=model or case.fields.model))
+
+    @functools.cached_property
+    def location(self) -> tuple[str, int | None, str]:
+        """What pytest would make of `reportinfo`, without comparing paths once more."""
+        return self.variant.file.replace("/", os.sep), self.variant.line - 1, self.name
 
     def reportinfo(self) -> tuple[Path, int, str]:
         return self.path, self.variant.line - 1, self.name
