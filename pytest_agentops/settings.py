@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TypeVar
@@ -33,11 +33,11 @@ class Settings:
     """What every case's model is replaced by."""
     reports: tuple[tuple[str, Path], ...]
     allow_live: bool
+    work: Path = field(init=False)
+    """Where results and events go."""
 
-    @property
-    def work(self) -> Path:
-        """Where results and events go."""
-        return self.rootdir / ".agentops"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "work", self.rootdir / ".agentops")
 
     def ignores(self, path: Path) -> bool:
         """Whether ini ``agentops_ignore`` names this file: a glob on its name, or with a slash on its path from the rootdir."""

@@ -23,18 +23,19 @@ MODEL = "model.yaml"
 MODEL_PARTIAL = "model.partial.yaml"
 _LONGEST = 161
 """A case's id, ``~`` and a variant's id."""
+_SAFE = re.compile(r"[a-z0-9_~](?:[a-z0-9_~-]*[a-z0-9_~])?")
 
 
 def folder_for(root: Path, suite: str, name: str, trial: int = 1) -> Path:
     """The folder of one trial: ``<suite>/<case>[~<variant>]``, from the second trial on with ``.t<N>``."""
-    return root / _safe(suite) / (_safe(name) if trial == 1 else f"{_safe(name)}.t{trial}")
+    return root.joinpath(_safe(suite), _safe(name) if trial == 1 else f"{_safe(name)}.t{trial}")
 
 
 def _safe(name: str) -> str:
     """A folder name for every system. Ids are safe already; another name is cleaned and told apart by a digest."""
-    clean = re.sub(r"[^a-z0-9_~-]+", "-", name.lower()).strip("-") or "x"
-    if clean == name and len(name) <= _LONGEST:
+    if _SAFE.fullmatch(name) is not None and len(name) <= _LONGEST:
         return name
+    clean = re.sub(r"[^a-z0-9_~-]+", "-", name.lower()).strip("-") or "x"
     return f"{clean[:80]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 

@@ -44,6 +44,8 @@ def offer(value: object, setup: JsonObject, *, what: str) -> Offer:
     if isinstance(value, Tool) or mark_of(value) is not None:
         return Offer(toolbox=Toolbox([value]))  # type: ignore[list-item]
     if isinstance(value, (list, tuple)):
+        if value and all(isinstance(item, Tool) or mark_of(item) is not None for item in value):
+            return Offer(toolbox=Toolbox(value))
         return _union([offer(item, setup, what=f"{what}[{i}]") for i, item in enumerate(value)])
     if value is None or isinstance(value, (str, bytes, int, float, dict, set, frozenset)):
         raise LoadError(
@@ -64,11 +66,11 @@ def _union(offers: list[Offer]) -> Offer:
 
 def _is_factory(value: object) -> bool:
     """A class or a plain callable; a decorated function is a tool, an object with decorated methods is not called."""
-    if isinstance(value, (Toolbox, Tool)) or mark_of(value) is not None:
+    if not callable(value) or mark_of(value) is not None:  # toolboxes and tools are not called
         return False
     if inspect.isclass(value) or inspect.isroutine(value) or isinstance(value, functools.partial):
         return True
-    return callable(value) and not any(mark_of(v) for c in type(value).__mro__ for v in vars(c).values())
+    return not any(mark_of(v) for c in type(value).__mro__ for v in vars(c).values())
 
 
 def _made(factory: Callable[..., Any], setup: JsonObject, what: str) -> tuple[object, bool]:
