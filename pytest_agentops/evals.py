@@ -56,6 +56,7 @@ def _give_room(config: pytest.Config) -> None:
     before = gc.get_threshold()
     gc.set_threshold(*ROOMY)
     config.add_cleanup(lambda: gc.set_threshold(*before))
+    config.add_cleanup(gc.unfreeze)  # registered before pytest's own last passes, so it comes after them
 
 
 def _parsed_cache(config: pytest.Config) -> ParsedCache:
@@ -125,7 +126,6 @@ class Evals:
         """Items and reports live to the end: the cyclic collector need not walk them again during every case."""
         if self.cases >= MANY:
             gc.freeze()
-            self.config.add_cleanup(gc.unfreeze)
 
     # ---- running
 

@@ -66,11 +66,11 @@ def _union(offers: list[Offer]) -> Offer:
 
 def _is_factory(value: object) -> bool:
     """A class or a plain callable; a decorated function is a tool, an object with decorated methods is not called."""
-    if not callable(value) or mark_of(value) is not None:  # toolboxes and tools are not called
+    if isinstance(value, (Toolbox, Tool)) or mark_of(value) is not None:
         return False
     if inspect.isclass(value) or inspect.isroutine(value) or isinstance(value, functools.partial):
         return True
-    return not any(mark_of(v) for c in type(value).__mro__ for v in vars(c).values())
+    return callable(value) and not any(mark_of(v) for c in type(value).__mro__ for v in vars(c).values())
 
 
 def _made(factory: Callable[..., Any], setup: JsonObject, what: str) -> tuple[object, bool]:
