@@ -8,14 +8,17 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import CassetteError, SecretFound
 from ..schema.values import canonical
 from .cassette import dump, read
-from .model.exchange import ModelCassette
 from .overlap import same_but_for_order
 from .recording import Recording, ToolsCassette
 from .staging import Scan, remove, write_files
+
+if TYPE_CHECKING:
+    from .model.exchange import ModelCassette
 
 TOOLS = "tools.yaml"
 PARTIAL = "tools.partial.yaml"
