@@ -124,6 +124,7 @@ class Evals:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Items and reports live to the end: the cyclic collector need not walk them again during every case."""
+        self.config.stash[SUITES].hooks = {}
         if self.cases >= MANY:
             gc.freeze()
 
