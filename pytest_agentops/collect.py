@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import os
 import re
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -29,6 +30,9 @@ from .schema.run import Run
 from .schema.values import JsonObject
 from .settings import Settings
 
+if TYPE_CHECKING:
+    import pluggy
+
 
 class Suites:
     """The suite files of one session: what is loaded once, and the names that are taken."""
@@ -38,6 +42,8 @@ class Suites:
         self.registry = registry
         self.cache = cache
         """What YAML files said in earlier sessions."""
+        self.hooks: dict[str, pluggy.HookRelay] | None = None
+        """Of each folder, from the end of the collection on."""
         self._names: dict[str, Path] = {}
         self._tags: set[str] = set()
         self._parts: dict[tuple[Path, str], Parts] = {}
@@ -259,6 +265,22 @@ class CaseItem(pytest.Function):
         if self.trials == case.trials and model is None:
             return case
         return replace(case, fields=replace(case.fields, trials=self.trials, model=model or case.fields.model))
+
+    @property
+    def ihook(self) -> pluggy.HookRelay:
+        """With what the folder's conftest files say; pytest looks for them at every use, and all are known once tests run."""
+        known = self.config.stash[SUITES].hooks
+        if known is None:
+            return super().ihook
+        folder = self.variant.head.base_dir
+        if folder not in known:
+            known[folder] = super().ihook
+        return known[folder]
+
+    @functools.cached_property
+    def location(self) -> tuple[str, int | None, str]:
+        """What pytest would make of `reportinfo`, without comparing paths once more."""
+        return self.variant.file.replace("/", os.sep), self.variant.line - 1, self.name
 
     def reportinfo(self) -> tuple[Path, int, str]:
         return self.path, self.variant.line - 1, self.name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from fnmatch import fnmatch
 from pathlib import Path
@@ -40,11 +40,11 @@ class Settings:
     """What all live runs of the session may spend."""
     audit: Audit
     """Which cases the audit log tells of."""
+    work: Path = field(init=False)
+    """Where results and events go."""
 
-    @property
-    def work(self) -> Path:
-        """Where results and events go."""
-        return self.rootdir / ".agentops"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "work", self.rootdir / ".agentops")
 
     def ignores(self, path: Path) -> bool:
         """Whether ini ``agentops_ignore`` names this file: a glob on its name, or with a slash on its path from the rootdir."""

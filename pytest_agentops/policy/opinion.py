@@ -22,7 +22,10 @@ _EXACT = Context(prec=_DIGITS)
 
 @dataclass(slots=True, kw_only=True)
 class Opinion:
-    """A verdict on its way: policies are combined by taking the strictest. Not frozen, which would cost each call twice as much."""
+    """A verdict on its way: policies are combined by taking the strictest.
+
+    Not frozen: that would cost each call twice as much.
+    """
 
     verdict: Verdict
     reason: Reason

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from functools import lru_cache
 
 from ..schema import paths
@@ -55,8 +54,11 @@ class Membrane:
         `keys` are exact keys (at any depth) or JSON paths whose values are secrets. What `passthrough` names stays as it is.
         """
         if not keys and not passthrough:
-            with self._lock, suppress(_Found):
-                return self._copied(value)
+            try:
+                with self._lock:
+                    return self._copied(value)
+            except _Found:
+                pass  # the long way replaces it
         names, whole_paths = _names(tuple(keys))
         if names and not passthrough and not whole_paths and not _has_key(value, names):
             return self.hide(value)
@@ -106,6 +108,8 @@ class Membrane:
             if (self._known is not None and self._known.search(value)) or (self._hint is not None and self._hint.search(value)):
                 raise _Found
             return value
+        if value is None:
+            return None
         if isinstance(value, dict):
             return {self._copied(key): self._copied(inner) for key, inner in value.items()}
         return [self._copied(inner) for inner in value] if isinstance(value, list) else value

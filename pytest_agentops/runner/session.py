@@ -340,3 +340,5 @@ class Session:
             for name in running:
                 text = f"{name} still ran when the agent had returned; wait for your threads and tasks before returning"
                 self.problems.append(Problem(kind="closed", text=text, data={"tool": name}))
+            if not self._running:  # nobody needs it any more, and it holds the session: memory is free without a collection
+                self.guard = None

@@ -11,9 +11,9 @@ from ..errors import ToolFailed
 from ..schema.contract import Contract
 from ..schema.policy import ApprovalNeed
 from ..schema.suggest import did_you_mean
-from ..schema.validate import Violation, violations
+from ..schema.validate import Violation
 from ..schema.values import Json, JsonObject, canonical
-from ..tools.arguments import check, normalise
+from ..tools.arguments import check, check_result, normalise
 from .budget import BudgetMeter
 from .guard import Pending
 
@@ -46,10 +46,9 @@ class ContractStage:
         """Nothing was put aside."""
 
     def after(self, pending: Pending) -> None:
-        schema = pending.contract.returns
-        if pending.error is not None or schema is None or not self.enforce:
+        if pending.error is not None or not self.enforce:
             return
-        wrong = violations(schema, pending.result)
+        wrong = check_result(pending.contract, pending.result)
         if wrong:
             message = f"{pending.call.tool}: the result does not fit its contract: {_sentence(wrong)}"
             pending.call.reason = "result_invalid"

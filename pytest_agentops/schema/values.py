@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import enum
+import functools
 import hashlib
 import json
 import math
@@ -37,6 +38,7 @@ class NotJson(ValueError):
         self.found = found
 
 
+@functools.lru_cache(maxsize=1024)
 def number(text: str) -> int | float | Decimal:
     """The JSON number that `text` writes; a `Decimal` only where a float would lose digits."""
     try:
@@ -176,11 +178,19 @@ def _dumps_decimals(value: Json, *, sort_keys: bool, indent: int | None) -> str:
 
 def loads(text: str | bytes) -> Json:
     """JSON text to a value; numbers by the rule of this module, NaN and Infinity refused."""
-    return json.loads(text, parse_float=number, parse_constant=_refuse_constant)
+    if isinstance(text, bytes):
+        text = text.decode(json.detect_encoding(text), "surrogatepass")
+    if text.startswith("\ufeff"):
+        raise json.JSONDecodeError("Unexpected UTF-8 BOM (decode using utf-8-sig)", text, 0)
+    return _DECODER.decode(text)
 
 
 def _refuse_constant(text: str) -> Json:
     raise ValueError(f"{text} is not JSON")
+
+
+# made once: json.loads() with these arguments would build a decoder a call
+_DECODER = json.JSONDecoder(parse_float=number, parse_constant=_refuse_constant)
 
 
 def digest(value: Json) -> str:
