@@ -23,6 +23,7 @@ ProblemKind: TypeAlias = Literal[
     "cassette",
     "bypass",
     "closed",
+    "contract",
     "forked",
     "budget",
     "timeout",
