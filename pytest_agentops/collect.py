@@ -44,6 +44,7 @@ class Suites:
         """What YAML files said in earlier sessions."""
         self.hooks: dict[str, pluggy.HookRelay] | None = None
         """Of each folder, from the end of the collection on."""
+        self.shapes = Shapes()
         self._names: dict[str, Path] = {}
         self._tags: set[str] = set()
         self._parts: dict[tuple[Path, str], Parts] = {}
@@ -113,10 +114,9 @@ class CaseFile(pytest.Module):
             return
         except (CaseFileError, LoadError, pytest.UsageError) as error:
             raise self.CollectError(str(error)) from None
-        shapes = _Shapes()
         for variant in suite.variants:
             own = parts[variant.key]
-            yield CaseItem.make(self, variant, own, shapes.of(variant, own))
+            yield CaseItem.make(self, variant, own, suites.shapes.of(variant, own))
 
     def _policy_tests(self, suites: Suites) -> Iterator[PolicyItem]:
         from .policies import contracts_for
@@ -186,8 +186,8 @@ def _named_under(key: str) -> Iterator[None]:
         raise
 
 
-class _Shapes:
-    """One function a set of fixtures and marks, shared by all cases of a file that are alike."""
+class Shapes:
+    """One function a set of fixtures and marks, shared by all cases that are alike."""
 
     def __init__(self) -> None:
         self._made: dict[tuple[object, ...], Callable[..., None]] = {}

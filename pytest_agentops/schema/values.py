@@ -59,7 +59,13 @@ def jsonable(value: object, path: str = "$") -> Json:
 
     Raises `NotJson`, naming the place, for anything else; NaN and infinities are not JSON.
     """
-    if value is None or (isinstance(value, (bool, str)) and not isinstance(value, enum.Enum)):
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
+    if kind is dict:
+        items: JsonObject = value  # type: ignore[assignment]
+        return {_key(k, path): v if type(v) in _PLAIN else jsonable(v, f"{path}.{k}") for k, v in items.items()}
+    if isinstance(value, (bool, str)) and not isinstance(value, enum.Enum):
         return value
     if isinstance(value, enum.Enum):
         return jsonable(value.value, path)
@@ -80,6 +86,10 @@ def jsonable(value: object, path: str = "$") -> Json:
             return jsonable(value._asdict(), path)
         return [jsonable(v, f"{path}[{i}]") for i, v in enumerate(value)]
     return _convert(value, path)
+
+
+_PLAIN = frozenset({str, int, bool, type(None)})
+"""What is JSON as it stands."""
 
 
 def _key(key: object, path: str) -> str:

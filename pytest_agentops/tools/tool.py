@@ -186,11 +186,11 @@ class Tool:
         return self._signature
 
     def _derived(self) -> Contract:
-        from .contracts import from_mark
-
         assert self.function is not None
         mark = self.mark or Mark(name=self.name)
         if mark.contract is None:
+            from .contracts import from_mark
+
             mark.contract = from_mark(self.function, mark, where=self.where)
         return mark.contract
 
