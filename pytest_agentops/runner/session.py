@@ -305,12 +305,14 @@ class Session:
 
     def beside(self, name: str) -> None:
         """The agent called a tool's function directly: no stage has seen it, so it is refused and fails the trial."""
-        if self._closed or self.is_copy:
-            return
+        if self.is_copy:
+            raise fork_notes().refuse(self.number, name)
         text = (
             f"{name} was called beside the guard: the function itself, not the toolbox\n"
             f"  cure: tools.call({name!r}, ...), or tools.functions()[{name!r}] for a framework"
         )
+        with self._lock:
+            self._refuse_late(name)
         self.latch(Problem(kind="bypass", text=text, data={"tool": name}))
         raise ToolBlocked(text, tool=name, reason="tool_unknown")
 

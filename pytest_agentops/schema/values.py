@@ -57,10 +57,12 @@ def jsonable(value: object, path: str = "$") -> Json:
 
     Raises `NotJson`, naming the place, for anything else; NaN and infinities are not JSON.
     """
-    if value is None or (isinstance(value, (bool, str)) and not isinstance(value, enum.Enum)):
+    if value is None or type(value) is str or isinstance(value, bool):
         return value
     if isinstance(value, enum.Enum):
         return jsonable(value.value, path)
+    if isinstance(value, str):
+        return str.__str__(value)  # of a subclass only the letters: who compares it later is not to be lied to
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
@@ -70,7 +72,7 @@ def jsonable(value: object, path: str = "$") -> Json:
     if isinstance(value, Decimal):
         if not value.is_finite() or abs(value.adjusted()) > MAX_EXPONENT:
             raise NotJson(path, "Decimal", f"{value!r} is not a JSON number")
-        return _exact(value)
+        return _exact(Decimal(value))
     if isinstance(value, Mapping):
         return {_key(k, path): jsonable(v, f"{path}.{k}") for k, v in value.items()}
     if isinstance(value, (list, tuple)):
@@ -83,7 +85,7 @@ def jsonable(value: object, path: str = "$") -> Json:
 def _key(key: object, path: str) -> str:
     if not isinstance(key, str):
         raise NotJson(path, type(key).__name__, f"the key {key!r} is no string")
-    return key
+    return str.__str__(key)
 
 
 def _convert(value: object, path: str) -> Json:
