@@ -250,6 +250,14 @@ class Session:
         more = self.redacted.get(contract.name)
         return contract.sensitive if more is None else (*contract.sensitive, *more)
 
+    def hidden_act(self, act: JsonObject) -> JsonObject:
+        """A human act as files may hold it: what a tool calls sensitive is so in an edit, too."""
+        if act.get("edit"):
+            keys = self.sensitive(self.contracts.get(act["tool"], _NOBODY))
+            act = {**act, "edit": self.membrane.hide(act["edit"], keys)}
+        hidden: JsonObject = self.values.fold(self.membrane.hide(act))
+        return hidden
+
     def _refuse_late(self, name: str) -> None:
         if self._closed:
             text = f"{name} was called after the agent had returned; wait for your threads and tasks before returning"
