@@ -309,7 +309,7 @@ class Session:
     def answered_again(self, pending: Pending) -> None:
         """An idempotency key came again: where the recorded run had called the tool for it, that recording is not unused."""
         if self.player is not None:
-            self.player.repeated(pending.call.tool, self.values.fold(pending.call.sent or pending.args))
+            self.player.repeated(pending.call.tool, self.values.fold(pending.args))
 
     def beside(self, name: str) -> None:
         """The agent called a tool's function directly: no stage has seen it, so it is refused and fails the trial."""

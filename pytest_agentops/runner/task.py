@@ -50,7 +50,7 @@ class Task:
 
     @property
     def model(self) -> str | None:
-        """The model to ask: the case's, or a cheaper one once its budget says so (`budget.degrade`); read it for every request."""
+        """The model to ask: the case's, or another once its budget says so (`budget.degrade`); read it for every request."""
         return self.session.meter.model or self._model
 
     @property
