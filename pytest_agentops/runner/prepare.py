@@ -102,7 +102,7 @@ def set_up(trial: Trial, chosen: Plan, membrane: Membrane) -> Setting:
         run_async=tool_loop.run,
         pay=session.pay,
     )
-    governance = govern(trial, chosen, session, toolbox, cassette, meter)
+    governance = govern(trial, chosen, session, toolbox, cassette, meter, tool_loop.run)
     session.guard = Guard(governance.stages, answers)
     model_cassette = _model_cassette(trial, chosen, cassette)
     return Setting(

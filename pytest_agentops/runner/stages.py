@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -102,7 +103,8 @@ class IdempotencyStage:
                 message = f"{tool}: this idempotency key was used for other arguments; a new call needs a new key"
                 raise pending.stop(message, decision="invalid", reason="idempotency_conflict")
             if known.done:
-                pending.result, pending.clear, pending.in_clear = known.result, known.clear, known.in_clear
+                pending.result, pending.clear = copy.deepcopy((known.result, known.clear))
+                pending.in_clear = known.in_clear
                 pending.answered = pending.call.stored = True
                 self._on_stored(pending)
             elif known.owner is pending or known.owner.call.error is not None or known.owner.error is not None:
@@ -124,8 +126,9 @@ class IdempotencyStage:
         with self._lock:
             known = self._known.get(key) if key is not None else None
             if known is not None and known.owner is pending and pending.error is None:
-                known.done, known.result = True, pending.result
-                known.clear, known.in_clear = pending.clear, pending.in_clear
+                # a copy: the agent gets the other one, and may do with it what it likes
+                known.result, known.clear = copy.deepcopy((pending.result, pending.clear))
+                known.done, known.in_clear = True, pending.in_clear
 
     def _key(self, pending: Pending) -> tuple[str, str] | None:
         name = pending.contract.idempotency_key

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..errors import AgentOpsError
 from ..schema.run import Problem, Run, State
 from ..schema.values import Json
+from .inside import inside_tool
 from .setting import Setting, Written
 
 BETWEEN = (
@@ -17,7 +18,8 @@ def after_turn(setting: Setting) -> None:
     """Note what is known of the state at the end of a turn."""
     player = setting.player
     if player is None:
-        setting.turn_ends.append(setting.toolbox.snapshot())
+        with inside_tool():  # between two turns: who reads it is no agent
+            setting.turn_ends.append(setting.toolbox.snapshot())
     elif not any(player.writes(r) for r in player.unused()):
         setting.turn_ends.append(Written.ALL)
     else:

@@ -65,10 +65,10 @@ def jsonable(value: object, path: str = "$") -> Json:
     if kind is dict:
         items: JsonObject = value  # type: ignore[assignment]
         return {_key(k, path): v if type(v) in _PLAIN else jsonable(v, f"{path}.{k}") for k, v in items.items()}
-    if isinstance(value, (bool, str)) and not isinstance(value, enum.Enum):
-        return value
     if isinstance(value, enum.Enum):
         return jsonable(value.value, path)
+    if isinstance(value, str):
+        return str.__str__(value)  # of a subclass only the letters: who compares it later is not to be lied to
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
@@ -78,7 +78,7 @@ def jsonable(value: object, path: str = "$") -> Json:
     if isinstance(value, Decimal):
         if not value.is_finite() or abs(value.adjusted()) > MAX_EXPONENT:
             raise NotJson(path, "Decimal", f"{value!r} is not a JSON number")
-        return _exact(value)
+        return _exact(Decimal(value))
     if isinstance(value, Mapping):
         return {_key(k, path): jsonable(v, f"{path}.{k}") for k, v in value.items()}
     if isinstance(value, (list, tuple)):
@@ -95,7 +95,7 @@ _PLAIN = frozenset({str, int, bool, type(None)})
 def _key(key: object, path: str) -> str:
     if not isinstance(key, str):
         raise NotJson(path, type(key).__name__, f"the key {key!r} is no string")
-    return key
+    return str.__str__(key)
 
 
 def _convert(value: object, path: str) -> Json:

@@ -29,6 +29,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 Price: TypeAlias = str | int | float | Decimal
 
 MARK = "__agentops_tool__"
+_OVER = "__agentops_over__"
 _NAME = re.compile(r"[^\s*?\[\]{}'\"<>]+")
 
 
@@ -127,11 +128,10 @@ def _marked(function: F, mark: Mark) -> F:
         raise LoadError(f"@tool marks functions and methods, {function.__name__} is a class", hint="mark its methods")
     if isinstance(function, (staticmethod, classmethod)):
         return typing.cast(F, type(function)(_marked(function.__func__, mark)))
-    if inspect.isfunction(function):
-        wrapped: Any = watched(function, lambda: mark.name)
-    else:  # a bound method, a builtin, an object: some take no attributes
-        wrapped = functools.partial(function)
+    wrapped: Any = watched(function, lambda: mark.name, is_async=is_async(function))
     setattr(wrapped, MARK, mark)
+    if not inspect.isfunction(function):  # a bound method, a partial, an object: its signature is not where a function has it
+        setattr(wrapped, _OVER, function)
     return typing.cast(F, wrapped)
 
 
@@ -249,12 +249,14 @@ def is_async(function: Callable[..., Any]) -> bool:
 
 
 def plain_function(function: Any) -> Any:
-    """The function under partials and bound methods."""
+    """The function under partials and bound methods, also where one of them was decorated."""
     while True:
         if isinstance(function, functools.partial):
             function = function.func
         elif inspect.ismethod(function):
             function = function.__func__
+        elif inspect.isfunction(function) and hasattr(function, _OVER):
+            function = getattr(function, _OVER)
         else:
             return function
 
