@@ -72,8 +72,10 @@ def yaml_files(paths: Iterable[Path]) -> list[Path]:
 
 def policy_files(paths: Sequence[Path]) -> list[PolicyFile]:
     """The policy files among them; raises `CaseFileError` with the mistakes of all. A file that was named must be one."""
+    from ...policy.extends import on_disk
     from ...policy.files import from_document
 
+    resolve = on_disk(Path.cwd())
     files: list[PolicyFile] = []
     mistakes: list[Mistake] = []
     named = {path for path in paths if path.is_file()}
@@ -81,7 +83,7 @@ def policy_files(paths: Sequence[Path]) -> list[PolicyFile]:
         try:
             document = read_yaml(path)
             if is_policy(document.value):
-                files.append(from_document(document))
+                files.append(from_document(document, resolve=resolve))
             elif path in named:
                 mistakes.append(document.mistake((), "no policy file: it has neither `policy` nor `policies`"))
         except CaseFileError as error:

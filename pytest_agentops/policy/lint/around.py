@@ -29,16 +29,17 @@ def around(policies: Sequence[Policy], world: World) -> Iterator[Finding]:
 
 def _floor(policies: Sequence[Policy], world: World) -> Iterator[Finding]:
     """Only where somebody names the tier: a file alone does not know its tools."""
-    for tool in tools_of(policies, tuple(world.contracts)):
-        contract = world.contracts.get(tool)
-        alone = contract is None
-        made = contract or assumed(policies, tool)
-        if made.tier is None and alone:
-            continue
-        if alone:  # what a contract promises beside its tier is not known
-            made = replace(made, idempotency_key="?", effect="read" if made.tier == 0 else made.effect)
-        for mistake in weaker_than_floor(policies, made):
+    for contract in world.contracts.values():
+        for mistake in weaker_than_floor(policies, contract):
             yield Finding(code="POL012", severity="error", mistake=mistake)
+    for policy in policies:
+        alone = [policy] if "*" in policy.tool else policies
+        for tool in tools_of([policy], tuple(world.contracts)):
+            made = assumed(alone, tool)
+            if tool not in world.contracts and made.tier is not None:
+                made = replace(made, idempotency_key="?")  # what a contract promises beside its tier is not known
+                for mistake in weaker_than_floor(alone, made):
+                    yield Finding(code="POL012", severity="error", mistake=mistake)
 
 
 def _without_policy(name: str, first: Policy, world: World) -> Finding:
