@@ -99,7 +99,7 @@ def coverage(policy: Policy, contract: Contract, calls: Sequence[Request], *, ca
         builder = builder_for([tool])
         table = builder.build(cap)
     whole = table if isinstance(table, Table) else None
-    out.partial = tuple(builder.partial) if whole is not None else (f"{table.size} cells are too many: they are not counted",)  # type: ignore[union-attr]
+    out.partial = tuple(builder.partial) if whole is not None else (f"{table.size} cells are too many: they are not counted",)
     seen = _Seen(tool, calls)
     out.points += _rules(policy, tool, seen, whole)
     out.points += _comparisons(policy, tool, seen, whole)
