@@ -45,10 +45,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _lines(one: Evidence) -> list[str]:
-    judged = f"{one.successes} of {one.judged} succeeded" if one.judged else "nobody judged them"
+    judged = f"{one.successes} of {one.judged} succeeded" if one.judged else "not judged"
+    asked = f"a human was asked in {one.asked}, and changed something in {one.changed}"
     said = [
         f"{one.tool}, tier {one.tier}: {one.advice}",
-        f"  {one.runs} runs, {one.calls} calls: {judged}; a human was asked in {one.asked}, and changed something in {one.changed}",
+        f"  {one.runs} runs, {one.calls} calls: {judged}; {asked}",
         f"  a policy stopped a call in {one.blocked}, the tool failed in {one.failed}",
     ]
     if one.target is not None:
