@@ -28,6 +28,7 @@ from .schema.parsed import ParsedCache
 from .schema.run import Run
 from .schema.values import JsonObject
 from .settings import Settings
+from .workbench import lint_suite
 
 
 class Suites:
@@ -102,6 +103,8 @@ class CaseFile(pytest.Module):
             suites.claim(suite, self.path)
             suites.register_tags(suite, self.config)
             parts = _all_parts(suite, suites)
+            if any(own.policies for own in parts.values()):
+                lint_suite(self.config, suite, parts)
         except IsPolicyFile:
             yield from self._policy_tests(suites)
             return

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from . import workbench
 from .around import Around
 from .collect import SUITES, CaseFile, CaseItem, Suites, variant_json
 from .fixtures import RAN
@@ -44,6 +45,7 @@ def configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Evals(config, settings), "agentops-session")
     config.pluginmanager.register(Around(), "agentops-around")
     late_calls(config)
+    workbench.configure(config, settings)
     if not hasattr(config, "workerinput"):
         from .summary import Summary
 

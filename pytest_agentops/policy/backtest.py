@@ -83,11 +83,12 @@ class Backtest:
     """The runs in which nothing is decided otherwise: they would be as they were."""
     counterfactual: Numbers | None = None
     """The others, as they were recorded: what would have become of them is not known."""
-    after_blocks: int = 0
-    after_interventions: int = 0
-    """Over all runs, under the changed policies and the recorded calls."""
-    left_out: list[str] = field(default_factory=list)
-    """Runs that were counterfactual themselves."""
+    blocks: tuple[int, int] = (0, 0)
+    """Calls that are denied, over all runs and their recorded calls: before and after."""
+    interventions: tuple[int, int] = (0, 0)
+    """Runs in which a human is asked: before and after."""
+    left_recording: list[str] = field(default_factory=list)
+    """Runs that had left their recording already when they were run: they are in no number but those of the others."""
     unconcerned: int = 0
     """Runs whose cases name none of these policies."""
     notes: list[str] = field(default_factory=list)
@@ -111,13 +112,11 @@ def backtest(runs: Iterable[PlayedRun], before: Sequence[Policy], after: Sequenc
     old_side, new_side = Binder(before, after), Binder(after, before)
     old: list[_Seen] = []
     new: list[_Seen] = []
+    every: list[_Seen] = []
     same: list[_Seen] = []
     apart: list[_Seen] = []
     unpinned = 0
     for run in runs:
-        if run.counterfactual:
-            out.left_out.append(run.name)
-            continue
         if not concerns([*before, *after], run):
             out.unconcerned += 1
             continue
@@ -126,13 +125,17 @@ def backtest(runs: Iterable[PlayedRun], before: Sequence[Policy], after: Sequenc
         unpinned += not run.pinned
         changed = list(_changes(run, was, now))
         out.changed += changed
-        old.append(_Seen(run, was))
+        out.runs, out.calls = out.runs + 1, out.calls + len(run.calls)
         new.append(_Seen(run, now))
-        (apart if changed else same).append(_Seen(run, was))
-    out.runs, out.calls = len(old), sum(len(seen.run.calls) for seen in old)
+        every.append(_Seen(run, was))
+        if run.counterfactual:
+            out.left_recording.append(run.name)
+        else:
+            old.append(_Seen(run, was))
+        (apart if changed or run.counterfactual else same).append(_Seen(run, was))
     out.before, out.same, out.counterfactual = _numbers(old), _numbers(same), _numbers(apart)
-    after_all = _numbers(new)
-    out.after_blocks, out.after_interventions = after_all.policy_blocks, after_all.interventions
+    out.blocks = _numbers(every).policy_blocks, _numbers(new).policy_blocks
+    out.interventions = _numbers(every).interventions, _numbers(new).interventions
     if unpinned:
         without = f"{unpinned} of {out.runs} runs do not say which policies they ran under"
         out.notes.append(f"{without}: what they were decided by then is not known, the baseline stands for it")

@@ -121,11 +121,11 @@ def _effects(found: Backtest) -> Iterator[str]:
         yield f"  runs that would be as they were: {_numbers(found.same)}"
         yield f"  runs that would have gone on differently (as recorded): {_numbers(found.counterfactual)}"
         yield (
-            f"  recorded calls under the change: policy blocks {found.before.policy_blocks} -> {found.after_blocks}, "
-            f"runs with a human {found.before.interventions} -> {found.after_interventions} of {found.runs}"
+            f"  the same calls before and after: policy blocks {found.blocks[0]} -> {found.blocks[1]}, "
+            f"runs with a human {found.interventions[0]} -> {found.interventions[1]} of {found.runs}"
         )
-    if found.left_out:
-        yield f"  left out, for they had left their recording: {', '.join(found.left_out)}"
+    if found.left_recording:
+        yield f"  counterfactual when they were run, told apart: {', '.join(found.left_recording)}"
     if found.unconcerned:
         yield f"  left out, for their cases name none of these policies: {_count(found.unconcerned, 'run')}"
 
@@ -192,8 +192,9 @@ def as_json(found: Backtest) -> dict[str, Any]:
         "before": _numbers_json(found.before),
         "same": _numbers_json(found.same),
         "counterfactual": _numbers_json(found.counterfactual),
-        "after": {"policy_blocks": found.after_blocks, "runs_with_a_human": found.after_interventions},
-        "left_out": found.left_out,
+        "policy_blocks": list(found.blocks),
+        "runs_with_a_human": list(found.interventions),
+        "left_recording": found.left_recording,
         "unconcerned": found.unconcerned,
         "notes": found.notes,
     }
