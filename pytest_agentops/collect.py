@@ -29,6 +29,7 @@ from .schema.parsed import ParsedCache
 from .schema.run import Run
 from .schema.values import JsonObject
 from .settings import Settings
+from .workbench import lint_suite
 
 if TYPE_CHECKING:
     import pluggy
@@ -109,6 +110,8 @@ class CaseFile(pytest.Module):
             suites.claim(suite, self.path)
             suites.register_tags(suite, self.config)
             parts = _all_parts(suite, suites)
+            if any(own.policies for own in parts.values()):
+                lint_suite(self.config, suite, parts)
         except IsPolicyFile:
             yield from self._policy_tests(suites)
             return

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from . import workbench
 from .around import Around
 from .collect import SUITES, CaseFile, CaseItem, Suites, variant_json
 from .fixtures import RAN
@@ -45,6 +46,7 @@ def configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Around(), "agentops-around")
     late_calls(config)
     _give_room(config)
+    workbench.configure(config, settings)
     if not hasattr(config, "workerinput"):
         from .summary import Summary
 

@@ -38,6 +38,10 @@ class Settings:
     allow_live: bool
     budget_usd: Decimal | None
     """What all live runs of the session may spend."""
+    policy_baseline: str | None
+    """The policies that the runs are played back under once more."""
+    policy_strict: bool
+    """What the linter finds is an error."""
     audit: Audit
     """Which cases the audit log tells of."""
     work: Path = field(init=False)
@@ -104,6 +108,8 @@ def _read(config: pytest.Config) -> Settings:
         reports=tuple(_report(r, root) for r in [*config.getini("agentops_report"), *config.getoption("agent_report")]),
         allow_live=allow_live,
         budget_usd=_dollars("--agent-budget-usd", _value(config, "--agent-budget-usd")),
+        policy_baseline=_value(config, "--agent-policy-baseline") or None,
+        policy_strict=bool(config.getoption("agent_policy_strict") or config.getini("agentops_policy_strict")),
         audit=_word("--agent-audit", _value(config, "--agent-audit") or "policies", get_args(Audit)),
     )
 
