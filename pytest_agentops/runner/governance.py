@@ -189,6 +189,7 @@ def _with_people(
     case = trial.case
     fields = case.fields
     script, recorded = Script(fields.approvals or ()), _recorded(chosen, cassette)
+    session.edits = lambda tool, args: [e for one in (script, recorded) if one is not None for e in one.edits(tool, args)]
     approvers: list[Approver] = [script] if recorded is None else [script, recorded]
     terminal = trial.terminal() if chosen.live and trial.terminal is not None else None
     if terminal is not None:
