@@ -253,7 +253,7 @@ def test_answers_that_nobody_asked_for_are_told(shop: Shop, project: Project) ->
         (POLICY.replace("policy:", "roles: {cfo: [ann]}\npolicy:"), "policy.yaml:*boss*"),
         (POLICY.replace("boss}", "{role: boss, count: 0}}"), "policy.yaml:7:*"),
         (POLICY.replace("id: refunds\n", "id: refunds\n  default: allow\n"), "policy.yaml:4:*only tier 0 is allowed by default*"),
-        (POLICY.replace("{if: \"amount_usd > 50\", require_approval: boss}", "{if: \"amount_usd > 10\", allow: true}"), "policy.yaml:*tier 3*"),
+        (POLICY.replace('> 50", require_approval: boss', '> 10", allow: true'), "policy.yaml:*tier 3*"),
         (POLICY.replace("tool: pay.refund", "tool: pay.refnd"), "pay.yaml:*is for none of the tools*did you mean*"),
         (POLICY.replace("card", "$.card["), "policy.yaml:9:*"),
     ],
@@ -281,9 +281,7 @@ def test_a_name_that_is_an_argument_and_a_key_of_the_context(shop: Shop, project
     result = project.evals()
     assert result.ret == 1
     result.stdout.fnmatch_lines(
-        [
-            "*cases/pay/policy.yaml:6:13: 'amount_usd' is an argument of pay.refund and a key of the context; write args.amount_usd*"
-        ]
+        ["*cases/pay/policy.yaml:6:13: 'amount_usd' is an argument of pay.refund and a key of the context; write*"]
     )
 
 
@@ -310,7 +308,8 @@ def test_the_fixture(shop: Shop, project: Project) -> None:
         YES = [{"role": "boss", "by": "ann", "decision": "approve"}]
 
         def test_one(agent_eval):
-            run = agent_eval("go", agent=agent.pays, tools=tools.refund, policies=["./policy.yaml"], setup={"amounts": [20, 100, 600]}, approvals=YES)
+            words = {"policies": ["./policy.yaml"], "setup": {"amounts": [20, 100, 600]}, "approvals": YES}
+            run = agent_eval("go", agent=agent.pays, tools=tools.refund, **words)
             assert [c.decision for c in run.calls] == ["allow", "approved", "deny"]
             assert run.pins.policy is not None
         """,
