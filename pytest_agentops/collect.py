@@ -333,4 +333,6 @@ def variant_json(variant: Variant, trials: list[JsonObject]) -> JsonObject:
     )
     if variant.head.budget_usd is not None:
         case["suite_budget_usd"] = variant.head.budget_usd
+    if "spend_spike" in variant.head.runbooks:  # the one detector that speaks when every run is in
+        case["spend_runbook"] = variant.head.runbooks["spend_spike"]
     return case
