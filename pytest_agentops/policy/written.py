@@ -77,6 +77,7 @@ def text_of(rule: Placed) -> str:
     if need is not None:
         more = f", expires {need.expires_s} s" if need.expires_s != EXPIRES_S else ""
         more += f", may edit {', '.join(need.allow_edit)}" if need.allow_edit is not None else ""
+        more += f", escalates to {', '.join(need.escalate_to)}" if need.escalate_to else ""
     if isinstance(rule, WindowRule):
         window = rule.window
         more = f" days {sorted(window.days)} from minute {window.start} to {window.end} in {window.zone.key}"
