@@ -358,3 +358,4 @@ class Session:
                 self.problems.append(Problem(kind="closed", text=text, data={"tool": name}))
             if not self._running:  # nobody needs it any more, and it holds the session: memory is free without a collection
                 self.guard = None
+                self.meter.on_degrade = lambda step, limit, share: None
