@@ -209,6 +209,16 @@ def test_one_intervention_more_is_not_proven_live() -> None:
     assert found.why.startswith("intervention_rate is 0.05; runs with a human 0 → 1 (exact stratified p=0.5")
 
 
+def test_a_limit_is_judged_without_a_baseline_too() -> None:
+    now = build([5])
+    numbers = metrics(now, intervention_rate=0.1)
+    both = judged(Gates(intervention_rate=WatchedRate(max=0.2, regression_alpha=0.05)), now, metrics=numbers)["intervention_rate"]
+    assert both.result == "pass"
+    assert both.why.startswith("intervention_rate is 0.1, wanted at most 0.2; there is no baseline: make one")
+    watched = judged(Gates(intervention_rate=WatchedRate(regression_alpha=0.05)), now, metrics=numbers)["intervention_rate"]
+    assert watched.result == "not_judged"
+
+
 def test_blocked_trials_that_nobody_counted_are_unknown() -> None:
     now = build([5], blocked=None)
     gates = Gates(unexpected_policy_blocks=WatchedCount(regression_alpha=0.05))
