@@ -255,8 +255,7 @@ class Summary:
                 verdict=self.verdict,
                 metrics=self.total.metrics().as_json(),
                 suites={
-                    name: {"metrics": metrics, "gates": self.gating.as_json(name)}
-                    for name, metrics in self.suite_metrics.items()
+                    name: {"metrics": metrics, "gates": self.gating.as_json(name)} for name, metrics in self.suite_metrics.items()
                 },
                 selection="partial" if self.is_part() else "all",
                 audit=self.audit.as_json(),
