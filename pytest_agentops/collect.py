@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from .errors import CaseFileError, CheckFailed, LoadError, Mistake
+from .gated import told, warn_of_unproven
 from .loading.kinds import IsPolicyFile
 from .loading.suite import LoadedSuite, Variant, load_suite
 from .parts import Fixture, Parts, agent_part, refs_of, tool_parts
@@ -50,6 +51,8 @@ class Suites:
         self._tags: set[str] = set()
         self._parts: dict[tuple[Path, str], Parts] = {}
         self.policies = PolicyFiles(settings.rootdir)
+        self.told: dict[str, JsonObject] = {}
+        """What the controller must know of the suites to judge their gates."""
 
     def parts(self, variant: Variant, base: Path) -> Parts:
         """The code of a variant; loaded once for all that name the same from the same folder.
@@ -109,6 +112,8 @@ class CaseFile(pytest.Module):
             )
             suites.claim(suite, self.path)
             suites.register_tags(suite, self.config)
+            suites.told[suite.name] = told(suite, suites.settings.trials)
+            warn_of_unproven(suite, suites.told[suite.name])
             parts = _all_parts(suite, suites)
             if any(own.policies for own in parts.values()):
                 lint_suite(self.config, suite, parts)
@@ -335,4 +340,5 @@ def variant_json(variant: Variant, trials: list[JsonObject]) -> JsonObject:
         case["suite_budget_usd"] = variant.head.budget_usd
     if "spend_spike" in variant.head.runbooks:  # the one detector that speaks when every run is in
         case["spend_runbook"] = variant.head.runbooks["spend_spike"]
+    case["digest"] = variant.asks
     return case

@@ -24,6 +24,7 @@ from .registry import Registry
 from .runner.network import network_guard
 from .schema.case import Case
 from .schema.parsed import ParsedCache
+from .schema.values import JsonObject
 from .settings import Settings, settings_of
 
 YAML = (".yaml", ".yml")
@@ -51,7 +52,9 @@ def configure(config: pytest.Config) -> None:
         from .summary import Summary
 
         reports = [(registry.report(name), path) for name, path in settings.reports]
-        config.pluginmanager.register(Summary(config, settings, reports), "agentops-summary")
+        summary = Summary(config, settings, reports)
+        config.pluginmanager.register(summary, "agentops-summary")
+        config.pluginmanager.register(summary.gating, "agentops-gating")
 
 
 def _give_room(config: pytest.Config) -> None:
@@ -128,12 +131,17 @@ class Evals:
             output["agentops_audit"] = (head, failure(self.config))
             output["agentops_collected"] = (self.cases, self.python_cases)
             output["agentops_hidden"] = self.hidden.files
+            output["agentops_suites"] = self.suites()
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Items and reports live to the end: the cyclic collector need not walk them again during every case."""
         self.config.stash[SUITES].hooks = {}
         if self.cases >= MANY:
             gc.freeze()
+
+    def suites(self) -> JsonObject:
+        """What the controller must know of the suites that were collected."""
+        return self.config.stash[SUITES].told
 
     # ---- running
 

@@ -16,7 +16,7 @@ from ..schema.parsed import ParsedCache
 from ..schema.raw_file import read_bytes
 from ..schema.suggest import did_you_mean
 from ..schema.values import JsonObject, NotJson, dumps, jsonable
-from . import governed, places, rules, shape
+from . import gates, governed, places, rules, shape
 from .build import build
 from .kept import from_json, to_json
 from .kinds import IsPolicyFile, kind_of
@@ -106,6 +106,8 @@ class _Loader:
             defaults=defaults,
             lines=places.lines(document, ("defaults",)),
             places=places.of_head(document),
+            gates={name: spec for name, spec in (head.get("gates") or {}).items() if spec is not None},
+            gate_places={name: list(document.position(("gates", name))) for name in head.get("gates") or {}},
         )
         self.shared: dict[tuple[str, ...], tuple[str, ...]] = {}
 
@@ -124,6 +126,9 @@ class _Loader:
                 first = self.document.position(("cases", other, "id"))[0]
                 self._say(("cases", index, "id"), f"the id {entry['id']!r} is taken", "", f"the other one is on line {first}")
             variants += self._variants(index, entry, line, whole)
+        raw = self.document.value.get("gates")
+        right = {k: spec for k, spec in self.head.gates.items() if spec == raw[k]}  # what was taken out of the others was said
+        gates.check(right, [] if self.mistakes else variants, self._say_at("gates"))
         if self.mistakes:
             raise CaseFileError(list(dict.fromkeys(self.mistakes)))
         description = self.shape.head.get("description")
@@ -170,6 +175,7 @@ class _Loader:
             tools=tuple(tools) if isinstance(tools, list) else tools,
             python=self._one([python] if isinstance(python, str) else python),
             policies=self._one(case.get("policies")),
+            asks=gates.digest_of(case),
             payload=dumps({"own": own, "point": self.axes, "lines": lines, "places": code}),
         )
 
