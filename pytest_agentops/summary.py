@@ -20,7 +20,7 @@ from .schema.verdict import Status
 from .scoring.metrics import Tally
 from .session_audit import AuditSeal
 from .settings import Settings
-from .spending import Spending
+from .spending import Spending, confusion_line, price_table
 
 _PHASES = ("setup", "call", "teardown")
 Report = tuple[Callable[..., Any], Path]
@@ -241,6 +241,7 @@ class Summary:
                 suites={name: {"metrics": tally.metrics().as_json(), "gates": []} for name, tally in self.suites.items()},
                 selection="partial" if self._is_part() else "all",
                 audit=self.audit.as_json(),
+                prices=price_table(self.total),
             )
         except OSError as error:
             self.unwritten.append(f"{path}: the results cannot be written: {error.strerror or error}")
@@ -290,7 +291,7 @@ class Summary:
         out.section(f"agent evals ({self.mode})")
         suites = {name: tally.metrics().as_json() for name, tally in self.suites.items()}
         out.write_line(table(suites, self.total.metrics().as_json(), errors=self.errors))
-        for line in [*self.notes.lines(), *self.spiked]:
+        for line in [*self.notes.lines(), *confusion_line(self.total), *self.spiked]:
             out.write_line(line)
         for line in self.over_budget:
             out.write_line(f"ERROR: {line}", red=True, bold=True)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 UNSUPPORTED: tuple[str, ...] = (
-    "prices",
-    "slo",
     "gates",
     "faults",
 )

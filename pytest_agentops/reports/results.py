@@ -75,8 +75,12 @@ class Results:
         suites: JsonObject,
         selection: Literal["all", "partial"],
         audit: JsonObject | None = None,
+        prices: JsonObject | None = None,
     ) -> None:
-        """Write the file: whole or not at all, one case a line. `audit` is the anchor of the session's log."""
+        """Write the file: whole or not at all, one case a line.
+
+        `audit` is the anchor of the session's log, `prices` the table that the costs are of.
+        """
         head: JsonObject = {
             "version": VERSION,
             "mode": mode,
@@ -85,6 +89,7 @@ class Results:
             "suites": dict(sorted(suites.items())),
             "selection": selection,
             **({"audit": audit} if audit is not None else {}),
+            **({"prices": prices} if prices is not None else {}),
         }
         temp = path.with_name(f"{path.name}.{os.getpid()}.tmp")
         path.parent.mkdir(parents=True, exist_ok=True)
