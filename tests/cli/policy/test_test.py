@@ -77,7 +77,7 @@ def test_a_suite_that_does_not_load_is_noted_or_with_its_name_an_error(shop: Pat
 
 
 def test_tools_of_code_are_asked_and_those_of_fixtures_noted(shop: Path, policy: Run) -> None:
-    code = 'from pytest_agentops import tool\n\n'
+    code = "from pytest_agentops import tool\n\n"
     code += '@tool("payments.refund", effect="write", tier=3)\ndef refund(amount_usd: float): ...\n'
     (shop / "cases" / "tools.py").write_text(code)
     suite = (
