@@ -5,7 +5,6 @@ from __future__ import annotations
 UNSUPPORTED: tuple[str, ...] = (
     "prices",
     "slo",
-    "gates",
     "faults",
 )
 """Keys of the suite file and of a case (or of `defaults`) alike."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypeAlias
 
+from .gates import Gates
 from .governed import BudgetExpect, PolicyExpect, SuiteBudget
 from .governed import Degrade as Degrade
 from .limits import STRICT, Count, Says
@@ -339,7 +340,8 @@ class SuiteFile:
     runbooks: dict[str, str] | None = None
     slo: JsonObject | None = None
     defaults: CaseFields | None = None
-    gates: JsonObject | None = None
+    gates: Gates | None = None
+    """What decides the build over all runs of the suite."""
     cases: Annotated[tuple[CaseEntry, ...], Says(minItems=1)]
 
 
