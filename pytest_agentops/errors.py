@@ -8,6 +8,7 @@
     ├── LoadError             an agent, tool or check that is not where the YAML says
     ├── CassetteError         a recording that is missing, truncated, newer, out of shape, or cannot be written
     │   └── MissingCassette
+    ├── BaselineError         a baseline that is truncated, newer, edited or in conflict
     ├── CassetteMiss          a call that the recording cannot answer (latched: the trial fails even if it is caught)
     ├── SecretFound           a secret in bytes that were about to be kept
     ├── BudgetExceeded        a hard limit of the trial (latched)
@@ -86,6 +87,16 @@ class CassetteError(AgentOpsError):
         self.path = path
         self.line = line
         self.col = col
+        self.cure = cure
+
+
+class BaselineError(AgentOpsError):
+    """A baseline that cannot be used; `cure` is what helps."""
+
+    def __init__(self, message: str, *, path: str, line: int, col: int = 1, cure: str = "") -> None:
+        super().__init__(f"{path}:{line}:{col}: {message}" + (f"\n  cure: {cure}" if cure else ""))
+        self.path = path
+        self.line = line
         self.cure = cure
 
 

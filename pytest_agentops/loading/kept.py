@@ -7,7 +7,7 @@ from pathlib import Path
 from ..schema.values import Json, JsonObject
 from .variant import LoadedSuite, SuiteHead, Variant
 
-_FIELDS = ("id", "variant", "line", "skip", "xfail", "trials", "agent", "payload")
+_FIELDS = ("id", "variant", "line", "skip", "xfail", "trials", "agent", "asks", "payload")
 _LISTS = ("tags", "fixtures", "python", "policies")
 
 
@@ -28,6 +28,8 @@ def to_json(suite: LoadedSuite) -> JsonObject | None:
         "defaults": head.defaults,
         "lines": head.lines,
         "places": head.places,
+        "gates": head.gates,
+        "gate_places": head.gate_places,
         "variants": [
             {
                 **{name: getattr(v, name) for name in _FIELDS},
@@ -61,6 +63,8 @@ def _suite(kept: JsonObject, path: Path, file: str) -> LoadedSuite:
         defaults=kept["defaults"],
         lines=kept["lines"],
         places=kept["places"],
+        gates=kept["gates"],
+        gate_places=kept["gate_places"],
     )
     shared: dict[tuple[Json, ...], tuple[Json, ...]] = {}
     variants = []

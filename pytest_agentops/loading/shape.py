@@ -68,6 +68,11 @@ def check(document: Document, checks: Collection[str]) -> Shape:
     return shape
 
 
+def mistakes_of(schema: Schema, document: Document) -> list[Mistake]:
+    """What is wrong with the shape of a document that is no suite."""
+    return [_mistake(document, violation, ()) for violation in schema.violations(document.value, placeholders=False)]
+
+
 def _violations(schema: Schema, value: Json, checks: Collection[str]) -> list[Violation]:
     return [
         v

@@ -15,7 +15,7 @@ from ..schema.document import Document, no_gc, read
 from ..schema.parsed import ParsedCache
 from ..schema.suggest import did_you_mean
 from ..schema.values import JsonObject, NotJson, dumps, jsonable
-from . import amounts, governed, places, rules, shape
+from . import amounts, gates, governed, places, rules, shape
 from .build import build
 from .kept import from_json, to_json
 from .kinds import IsPolicyFile, kind_of
@@ -100,6 +100,8 @@ class _Loader:
             defaults=defaults,
             lines=places.lines(document, ("defaults",)),
             places=places.of_head(document),
+            gates={name: spec for name, spec in (head.get("gates") or {}).items() if spec is not None},
+            gate_places={name: list(document.position(("gates", name))) for name in head.get("gates") or {}},
         )
         self.shared: dict[tuple[str, ...], tuple[str, ...]] = {}
 
@@ -120,6 +122,7 @@ class _Loader:
                 first = self.document.position(("cases", other, "id"))[0]
                 self._say(("cases", index, "id"), f"the id {entry['id']!r} is taken", "", f"the other one is on line {first}")
             variants += self._variants(index, entry, line, whole)
+        gates.check(self.head.gates, [] if self.mistakes else variants, self._say_at("gates"))
         if self.mistakes:
             raise CaseFileError(list(dict.fromkeys(self.mistakes)))
         description = self.shape.head.get("description")
@@ -166,6 +169,7 @@ class _Loader:
             tools=tuple(tools) if isinstance(tools, list) else tools,
             python=self._one([python] if isinstance(python, str) else python),
             policies=self._one(case.get("policies")),
+            asks=gates.digest_of(case),
             payload=dumps({"own": own, "point": self.axes, "lines": lines, "places": code}),
         )
 

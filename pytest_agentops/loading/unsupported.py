@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 UNSUPPORTED: tuple[str, ...] = (
-    "gates",
     "faults",
 )
 """Keys of the suite file and of a case (or of `defaults`) alike."""

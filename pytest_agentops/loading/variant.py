@@ -34,6 +34,9 @@ class SuiteHead:
     """``expect.*`` and ``turns[n].expect.*`` -> line, in `defaults`."""
     places: dict[str, list[int]] = field(default_factory=dict, repr=False)
     """``agent``, ``tools``, ``tools[n]``, ``python`` -> line and column, in `defaults` or at the top of the file."""
+    gates: JsonObject = field(default_factory=dict, repr=False)
+    gate_places: dict[str, list[int]] = field(default_factory=dict, repr=False)
+    """A gate's name -> line and column."""
     prompts: dict[str, str] = field(default_factory=dict, repr=False)
     """The texts of prompt files, as they were when the suite was loaded."""
 
@@ -56,6 +59,8 @@ class Variant:
     python: tuple[str, ...]
     policies: tuple[str, ...]
     """Policy files, as the YAML names them from the suite's folder."""
+    asks: str
+    """The digest of what the agent is asked and what is expected of it; a baseline of another is not comparable."""
     payload: str = field(repr=False)
     """JSON text: `own` fields, the `point` of the matrix, `lines` of checks, `places` of code. Defaults are in the head."""
 

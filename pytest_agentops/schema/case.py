@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypeAlias
 
+from .gates import Gates
 from .governed import BudgetExpect, PolicyExpect, SuiteBudget
 from .governed import Degrade as Degrade
 from .limits import STRICT, Count, Says
@@ -342,7 +343,8 @@ class SuiteFile:
     slo: Slo | None = None
     """What the suite wants to reach over time (`pytest-agentops scorecard`)."""
     defaults: CaseFields | None = None
-    gates: JsonObject | None = None
+    gates: Gates | None = None
+    """What decides the build over all runs of the suite."""
     cases: Annotated[tuple[CaseEntry, ...], Says(minItems=1)]
 
 

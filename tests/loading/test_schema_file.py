@@ -16,7 +16,7 @@ from pytest_agentops.loading.build import build
 from pytest_agentops.loading.kinds import kind_of
 from pytest_agentops.loading.unsupported import UNSUPPORTED
 from pytest_agentops.schema import case as format_
-from pytest_agentops.schema import governed
+from pytest_agentops.schema import gates, governed
 from pytest_agentops.schema.document import read
 
 
@@ -28,7 +28,7 @@ def test_it_is_a_json_schema_that_knows_every_key_of_the_format() -> None:
     schema = json.loads(schema_file.print_schema())
     assert schema["$schema"].endswith("2020-12/schema")
     for name, definition in (("SuiteFile", schema), *schema["$defs"].items()):
-        home = format_ if hasattr(format_, name) else governed
+        home = next(module for module in (format_, gates, governed) if hasattr(module, name))
         wanted = {f.name for f in dataclasses.fields(getattr(home, name))}
         assert set(definition["properties"]) == wanted
         assert definition["additionalProperties"] is False
