@@ -2,7 +2,5 @@
 
 from __future__ import annotations
 
-UNSUPPORTED: tuple[str, ...] = (
-    "faults",
-)
+UNSUPPORTED: tuple[str, ...] = ("faults",)
 """Keys of the suite file and of a case (or of `defaults`) alike."""
