@@ -69,7 +69,9 @@ def session_gates(lines: Sequence[str], file: str) -> tuple[JsonObject, Gates | 
     document = read(text, file=file)
     value = document.value
     if not isinstance(value, dict):
-        raise CaseFileError([document.mistake((), "agentops_gates: a gate a line is wanted", "", "task_success_rate: {min: 0.9}")])
+        raise CaseFileError(
+            [document.mistake((), "agentops_gates: a gate a line is wanted", "", "task_success_rate: {min: 0.9}")]
+        )
     mistakes = [
         Mistake(file=file, line=m.line, col=m.col, found=f"agentops_gates: {m.found}", allowed=m.allowed, hint=m.hint)
         for m in shape.mistakes_of(_schema(), document)

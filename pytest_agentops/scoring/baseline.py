@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
@@ -39,20 +39,25 @@ class Baseline:
     def __iter__(self) -> Iterator[Tried]:
         return iter(sorted(self._records.values(), key=lambda one: (one.id, one.mode)))
 
-    def of(self, suites: Collection[str] | None, mode: str) -> list[Tried]:
-        """The records of these suites (None: of all) to compare runs of `mode` with: those of another mode only where there
-        are none of this one."""
-        mine = [one for one in self if suites is None or one.suite in suites]
-        known = {one.id for one in mine if one.mode == mode}
-        seen: dict[str, Tried] = {}
-        for one in mine:
-            if one.mode == mode or one.id not in known:
-                seen.setdefault(one.id, one)
-        return list(seen.values())
+    def against(self, now: Sequence[Tried], suites: Collection[str] | None = None) -> list[Tried]:
+        """What to compare `now` with: of each case the record of the mode it ran in, else one of another mode (which is not
+        comparable, and must not pass for a new case); of cases that are gone, those of a mode that ran. `suites` None: of all.
+        """
+        modes = {one.id: one.mode for one in now}
+        used = set(modes.values())
+        found: dict[str, Tried] = {}
+        for one in self:
+            mine = suites is None or one.suite in suites
+            if mine and (one.mode == modes[one.id] if one.id in modes else one.mode in used):
+                found[one.id] = one
+            elif mine and one.id in modes:
+                found.setdefault(one.id, one)
+        return list(found.values())
 
     def updated(self, now: Iterable[Tried], *, whole_suites: Collection[str] = (), gone: Collection[str] = ()) -> Baseline:
         """With these records in place of their older ones. Of a suite that ran whole, and of those that are `gone`, cases that
-        there are no more go."""
+        there are no more go.
+        """
         fresh = {(one.id, one.mode): one for one in now if one.trials}
         ids = {case for case, _ in fresh}
         kept = [
@@ -125,7 +130,9 @@ def parse(text: str, shown: str = NAME) -> Baseline:
     version = value.get("version") if isinstance(value, dict) else None
     if isinstance(version, int) and not isinstance(version, bool) and version > VERSION:
         cure = f"upgrade pytest-agentops, or write it anew with this version: {CURE}"
-        raise BaselineError(f"version {version}, and this version of pytest-agentops reads {VERSION}", path=shown, line=1, cure=cure)
+        raise BaselineError(
+            f"version {version}, and this version of pytest-agentops reads {VERSION}", path=shown, line=1, cure=cure
+        )
     if version != VERSION or not isinstance(value.get("cases"), list):
         raise BaselineError('no baseline: expected {"version": 1, "cases": [...]}', path=shown, line=1, cure=CURE)
     places = _lines(lines)

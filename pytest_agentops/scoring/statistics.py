@@ -1,4 +1,4 @@
-"""The statistics that live gates need. scipy and numpy come in here, inside functions: a replay compares exactly and needs neither."""
+"""The statistics that live gates need. scipy comes in here, inside functions: a replay compares exactly and needs none of it."""
 
 from __future__ import annotations
 

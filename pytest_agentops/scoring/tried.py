@@ -117,9 +117,11 @@ def match(before: Iterable[Tried], after: Iterable[Tried]) -> Matched:
 
 def differs(before: Tried, after: Tried) -> str:
     """Why two records of a case cannot be compared; an empty string if they can."""
+    if not after.trials and not after.left_out:
+        return "it did not run"
     if before.mode != after.mode:
         return f"mode {before.mode}, now {after.mode}"
-    if before.digest is None or before.digest != after.digest:
+    if before.digest != after.digest:
         return "the case was changed"
     if after.left_out:
         return f"{after.left_out} of its runs count nowhere (counterfactual or unanswerable)"

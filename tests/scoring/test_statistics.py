@@ -8,9 +8,10 @@ from statistics import fmean
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
+
 from pytest_agentops.scoring import statistics
 from pytest_agentops.scoring.statistics import Pair
-from scipy import stats
 
 BEFORE = [5, 5, 5, 5, 4, 5, 5, 3, 5, 5, 4, 5]
 AFTER = [5, 5, 5, 4, 4, 5, 0, 3, 5, 4, 4, 5]
