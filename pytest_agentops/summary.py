@@ -15,6 +15,7 @@ from .hidden import YAML, sentence
 from .notes import Notes
 from .people import ledger
 from .reports.github import told_github
+from .reports.history import remember
 from .reports.results import BuildVerdict, Key, Results
 from .schema.values import JsonObject, dumps, loads
 from .schema.verdict import Status
@@ -254,7 +255,7 @@ class Summary:
                 write(path, target)
             except OSError as error:
                 self.unwritten.append(f"{target}: the report cannot be written: {error.strerror or error}")
-        self.unwritten += told_github(path)
+        self.unwritten += [*remember(path), *told_github(path)]
 
     @property
     def verdict(self) -> BuildVerdict:

@@ -22,12 +22,17 @@ class Age:
     """Whether the file differs from what is committed."""
 
 
+def head(root: Path) -> str | None:
+    """The commit that is checked out, whatever was changed since."""
+    return _git(root, "rev-parse", "HEAD")
+
+
 def commit(root: Path) -> str | None:
     """The commit that is checked out; with ``+`` where a tracked file differs from it."""
-    head = _git(root, "rev-parse", "HEAD")
-    if not head:
+    found = head(root)
+    if not found:
         return None
-    return head + ("+" if _git(root, "status", "--porcelain", "--untracked-files=no") else "")
+    return found + ("+" if _git(root, "status", "--porcelain", "--untracked-files=no") else "")
 
 
 def age(root: Path, path: Path) -> Age | None:

@@ -15,9 +15,9 @@ from ..errors import BaselineError
 from ..schema.money import total
 from ..schema.values import Json, JsonObject
 from ..scoring.baseline import NAME, Baseline, read_baseline
-from ..scoring.tried import Tried
+from ..scoring.tried import Tried, tried
 from . import git
-from .results import load
+from .results import stream
 from .table import UNKNOWN, money, share
 
 LIMIT = 65_536
@@ -33,7 +33,7 @@ def write(results: Path, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temp = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
-        temp.write_text(text(load(results), _root(results)), encoding="utf-8", newline="\n")
+        temp.write_text(page(results), encoding="utf-8", newline="\n")
         os.replace(temp, path)
     finally:
         temp.unlink(missing_ok=True)
@@ -41,8 +41,8 @@ def write(results: Path, path: Path) -> None:
 
 def append(results: Path, path: Path) -> None:
     """Add it to the page that GitHub shows of a job."""
-    with path.open("a", encoding="utf-8", newline="\n") as page:
-        page.write(text(load(results), _root(results)))
+    with path.open("a", encoding="utf-8", newline="\n") as target:
+        target.write(page(results))
 
 
 def _root(results: Path) -> Path:
@@ -51,18 +51,25 @@ def _root(results: Path) -> Path:
     return folder.parent if folder.name == ".agentops" else folder
 
 
-def text(results: JsonObject, root: Path, *, limit: int = LIMIT) -> str:
-    """The whole page, in at most `limit` characters."""
-    cases: Sequence[JsonObject] = results["cases"]
-    bad = [case for case in cases if case.get("status") in _BAD]
-    path = root / ((results.get("baseline") or {}).get("file") or NAME)
+def page(results: Path, *, limit: int = LIMIT) -> str:
+    """The report of a results file, in at most `limit` characters."""
+    head, cases = stream(results)
+    root = _root(results)
+    now, failed, number = [], [], 0
+    for case in cases:
+        number += 1
+        now.append(tried(case))
+        if case.get("status") in _BAD:
+            failed.append(_case(case, root))
+    path = root / ((head.get("baseline") or {}).get("file") or NAME)
     baseline, problem = _read(path)
-    head = "\n".join([*_verdict(results, cases, bad), "", *_gates(results), *_numbers(results, _before(results, baseline))])
+    before = _before(head["suites"], now, baseline)
+    lines = [*_verdict(head, number, len(failed)), "", *_gates(head), *_numbers(head, before)]
     if baseline is not None:
-        head += "\n" + "\n".join(_age(root, path))
+        lines += _age(root, path)
     elif problem:
-        head += f"\n{_code(problem)}\n"
-    return _fitted(head, [_case(case, root) for case in bad], limit)
+        lines += [_code(problem), ""]
+    return _fitted("\n".join(lines), failed, limit)
 
 
 def _read(path: Path) -> tuple[Baseline | None, str]:
@@ -73,14 +80,14 @@ def _read(path: Path) -> tuple[Baseline | None, str]:
         return None, str(problem)
 
 
-def _verdict(results: JsonObject, cases: Sequence[JsonObject], bad: Sequence[JsonObject]) -> Iterator[str]:
+def _verdict(results: JsonObject, cases: int, bad: int) -> Iterator[str]:
     verdict = str(results["verdict"])
     yield f"## {_SIGNS.get(verdict, '❌')} agent evals: {verdict.replace('_', ' ')}"
     yield ""
     metrics = results["metrics"]
-    what = f"{_count(len(cases), 'case')}, {_count(metrics.get('runs', 0), 'run')}, mode {results['mode']}"
+    what = f"{_count(cases, 'case')}, {_count(metrics.get('runs', 0), 'run')}, mode {results['mode']}"
     part = ", **not all cases ran**" if results.get("selection") == "partial" else ""
-    yield f"{what}{part}. {_count(len(bad), 'case')} failed." if bad else f"{what}{part}. No case failed."
+    yield f"{what}{part}. {_count(bad, 'case')} failed." if bad else f"{what}{part}. No case failed."
 
 
 def _gates(results: JsonObject) -> Iterator[str]:
@@ -165,23 +172,19 @@ def _times(now: Json, was: Json) -> str:
     return f" ({(Decimal(now) / Decimal(was) - 1) * 100:+.1f} %)"
 
 
-def _before(results: JsonObject, baseline: Baseline | None) -> dict[str, JsonObject]:
+def _before(suites: Mapping[str, JsonObject], now: Sequence[Tried], baseline: Baseline | None) -> dict[str, JsonObject]:
     """The baseline's metrics by suite, and of all under an empty name; only where it is of the same cases, run alike."""
     if baseline is None:
         return {}
-    now: dict[str, set[str]] = {name: set() for name in results["suites"]}
-    for case in results["cases"]:
-        if case.get("trials"):
-            name = case["id"] if case.get("variant") is None else f"{case['id']}~{case['variant']}"
-            now.setdefault(case["suite"], set()).add(name)
     found: dict[str, JsonObject] = {}
     records: list[Tried] = []
-    for suite, ids in now.items():
-        mine = baseline.of([suite], results["mode"])
-        if {one.id for one in mine} == ids and all(one.mode == results["mode"] for one in mine):
-            found[suite] = _metrics(mine)
-            records += mine
-    return {**found, "": _metrics(records)} if len(found) == len(now) else found
+    for suite in suites:
+        mine = [one for one in now if one.suite == suite and one.trials]
+        was = baseline.against(mine, [suite])
+        if {(one.id, one.mode) for one in was} == {(one.id, one.mode) for one in mine}:
+            found[suite] = _metrics(was)
+            records += was
+    return {**found, "": _metrics(records)} if len(found) == len(suites) else found
 
 
 def _metrics(records: Sequence[Tried]) -> JsonObject:
@@ -257,24 +260,24 @@ def _fitted(head: str, cases: Sequence[str], limit: int) -> str:
     """The head and as many of the cases as there is room for."""
     if not cases:
         return _cut(f"{head}\n", limit)
-    page = f"{head}\n### Failed cases\n\n"
-    room = limit - len(page) - len(_left(len(cases)))
+    whole = f"{head}\n### Failed cases\n\n"
+    room = limit - len(whole) - len(_left(len(cases)))
     shown = 0
     while shown < len(cases) and (room := room - len(cases[shown]) - 1) >= 0:
         shown += 1
     rest = _left(len(cases) - shown) if shown < len(cases) else ""
-    return _cut(page + "".join(f"{case}\n" for case in cases[:shown]) + rest, limit)
+    return _cut(whole + "".join(f"{case}\n" for case in cases[:shown]) + rest, limit)
 
 
 def _left(number: int) -> str:
     return f"- and {_count(number, 'more failed case')}, for which there is no room here; `.agentops/results.json` has them all\n"
 
 
-def _cut(page: str, limit: int) -> str:
-    if len(page) <= limit:
-        return page
+def _cut(text: str, limit: int) -> str:
+    if len(text) <= limit:
+        return text
     note = "\n\n(cut here: it is longer than a comment may be; `.agentops/results.json` has all)\n"
-    return page[: limit - len(note)].rpartition("\n")[0] + note
+    return text[: limit - len(note)].rpartition("\n")[0] + note
 
 
 def _count(number: int, word: str) -> str:

@@ -154,3 +154,41 @@ def load(path: str | os.PathLike[str]) -> JsonObject:
             f"{os.fspath(path)}: results of version {value.get('version')!r}; this version of pytest-agentops reads {VERSION}"
         )
     return value
+
+
+def stream(path: str | os.PathLike[str]) -> tuple[JsonObject, Iterator[JsonObject]]:
+    """What stands above the cases, and the cases one at a time: as it was written, a case is a line. Others are read whole."""
+    cases = _lines_of(Path(path))
+    try:
+        head: JsonObject | None = next(cases)
+    except (OSError, ValueError, StopIteration):
+        head = None
+    if head is None or head.get("version") != VERSION:
+        whole = load(path)
+        return whole, iter(whole.pop("cases"))
+    return head, _told(cases, os.fspath(path))
+
+
+def _lines_of(path: Path) -> Iterator[JsonObject]:
+    """The head, then the cases; a ValueError where the file is not laid out so."""
+    with path.open(encoding="utf-8") as file:
+        above = []
+        for line in file:
+            if line == '"cases": [\n':
+                break
+            above.append(line)
+        else:
+            raise ValueError("there is no list of cases")
+        yield loads("".join(above).rstrip().rstrip(",") + "}")
+        for line in file:
+            if line == "]\n":
+                return
+            yield loads(line.rstrip("\n").removesuffix(","))
+        raise ValueError("the list of cases does not end")
+
+
+def _told(cases: Iterator[JsonObject], path: str) -> Iterator[JsonObject]:
+    try:
+        yield from cases
+    except ValueError as problem:
+        raise NoResults(f"{path}: not a results file: {problem}") from None

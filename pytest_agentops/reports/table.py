@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from ..schema.values import Json, JsonObject
@@ -106,3 +106,11 @@ def _tokens(value: Json) -> str:
     if not value:
         return UNKNOWN if value is None else NONE
     return _count((value.get("input") or 0) + (value.get("output") or 0))
+
+
+def grid(head: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> str:
+    """A table of texts; the first `left` columns stand left, the others right."""
+    from tabulate import tabulate
+
+    align = ["left" if column < left else "right" for column in range(len(head))]
+    return tabulate(rows, headers=head, tablefmt="simple", colalign=align if rows else None, disable_numparse=True)

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_agentops.reports import git, markdown
 from pytest_agentops.reports.github import told_github
-from pytest_agentops.reports.markdown import LIMIT, text
+from pytest_agentops.reports.markdown import LIMIT, page
 from pytest_agentops.reports.results import Results
 from pytest_agentops.schema.values import dumps
 from pytest_agentops.scoring.baseline import Baseline
@@ -55,10 +55,25 @@ def results(*cases: dict[str, Any], verdict: str = "pass", mode: str = "replay",
     return {**head, "cases": list(cases), **more}
 
 
+def text(found: dict[str, Any], root: Path) -> str:
+    return page(written(root, found))
+
+
+def written(root: Path, found: dict[str, Any]) -> Path:
+    head = dict(found)
+    with Results() as file:
+        for one in head.pop("cases"):
+            file.add(dumps(one))
+        more = {key: head.pop(key) for key in list(head) if key not in ("mode", "verdict", "metrics", "suites", "selection")}
+        assert not more
+        file.write(root / ".agentops" / "results.json", **head)
+    return root / ".agentops" / "results.json"
+
+
 def test_the_verdict_stands_first_and_failed_cases_last(tmp_path: Path) -> None:
     bad = run(success=False, checks=[{"name": "calls", "passed": False, "why": "refund was called with `30` | @ann"}])
-    page = text(results(case("s/a", run()), case("s/b", bad, run(), variant="v"), verdict="fail"), tmp_path)
-    assert page == (
+    shown = text(results(case("s/a", run()), case("s/b", bad, run(), variant="v"), verdict="fail"), tmp_path)
+    assert shown == (
         "## ❌ agent evals: fail\n"
         "\n"
         "2 cases, 3 runs, mode replay. 1 case failed.\n"
@@ -80,9 +95,9 @@ def test_gates_the_worst_first(tmp_path: Path) -> None:
         {"name": "cost_regression", "result": "not_judged", "why": "no baseline"},
         {"name": "broken_cases", "result": "fail", "why": "a is broken", "details": ["s/a: 5/5 to 0/5"]},
     ]
-    page = text(found, tmp_path)
-    assert page.startswith("## ❌ agent evals: regression\n")
-    assert page.split("### Gates\n\n")[1].splitlines()[:4] == [
+    shown = text(found, tmp_path)
+    assert shown.startswith("## ❌ agent evals: regression\n")
+    assert shown.split("### Gates\n\n")[1].splitlines()[:4] == [
         "- ❌ **s** `broken_cases` fail: `a is broken`",
         "  - `s/a: 5/5 to 0/5`",
         "- ➖ **s** `cost_regression` not judged: `no baseline`",
@@ -100,9 +115,9 @@ def test_what_changed_since_the_baseline_and_how_old_that_is(tmp_path: Path) -> 
     before = [case("s/a", run(cost="0.2")), case("s/b", run(success=False))]
     Baseline(tried(one) for one in before).write(tmp_path / "agentops-baseline.json")
     now = results(case("s/a", run(interventions=[{"kind": "edit"}])), case("s/b", run(policy_blocks=2)))
-    page = text(now, tmp_path)
-    assert "| s | 100 % (2/2) (+50.0 pt) | $0.1000 (-66.7 %) | 50 % (+50.0 pt) | 2 (+2) |" in page
-    assert "Baseline: `agentops-baseline.json`, its age is not known here (no git history)." in page
+    shown = text(now, tmp_path)
+    assert "| s | 100 % (2/2) (+50.0 pt) | $0.1000 (-66.7 %) | 50 % (+50.0 pt) | 2 (+2) |" in shown
+    assert "Baseline: `agentops-baseline.json`, its age is not known here (no git history)." in shown
     other = text(results(case("s/a", run())), tmp_path)
     assert "(+" not in other, "other cases: the numbers are no comparison"
 
@@ -152,20 +167,20 @@ def test_links_lead_to_the_commit_on_github(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("GITHUB_REPOSITORY", "our/bot")
     monkeypatch.setenv("GITHUB_SHA", "abc")
     monkeypatch.setenv("GITHUB_WORKSPACE", str(tmp_path))
-    page = text(results(case("s/a", run(success=False))), tmp_path / "evals")
-    assert "(https://github.com/our/bot/blob/abc/evals/cases/s/s.yaml#L7)" in page
+    shown = text(results(case("s/a", run(success=False))), tmp_path / "evals")
+    assert "(https://github.com/our/bot/blob/abc/evals/cases/s/s.yaml#L7)" in shown
 
 
 @pytest.mark.parametrize("number", [1, 500, 10_000])
 def test_it_fits_a_comment_and_says_what_was_left_out(tmp_path: Path, number: int) -> None:
     why = "x" * 400
     cases = [case(f"s/c{i}", run(success=False, error=None, problems=[{"kind": "miss", "text": why}])) for i in range(number)]
-    page = text(results(*cases, verdict="fail"), tmp_path)
-    assert len(page) <= LIMIT
-    told = page.count("\n- [s/c")
+    shown = text(results(*cases, verdict="fail"), tmp_path)
+    assert len(shown) <= LIMIT
+    told = shown.count("\n- [s/c")
     left = number - told
     assert told >= min(number, 150)
-    assert (f"and {left} more failed case" in page) == (left > 0)
+    assert (f"and {left} more failed case" in shown) == (left > 0)
 
 
 def test_a_head_that_is_too_long_is_cut_and_says_so(tmp_path: Path) -> None:
@@ -173,44 +188,35 @@ def test_a_head_that_is_too_long_is_cut_and_says_so(tmp_path: Path) -> None:
     found["suites"]["s"]["gates"] = [
         {"name": "critical", "result": "fail", "why": "w", "details": ["d" * 290] * 300},
     ]
-    page = text(found, tmp_path)
-    assert len(page) <= LIMIT
-    assert page.endswith("has all)\n")
+    shown = text(found, tmp_path)
+    assert len(shown) <= LIMIT
+    assert shown.endswith("has all)\n")
 
 
 def test_many_suites_the_worst_are_shown(tmp_path: Path) -> None:
-    page = text(results(*(case(f"s{i:02}/a", run(success=i > 0)) for i in range(60))), tmp_path)
-    assert page.count("\n| s") == 51  # with the head of the table
-    assert "\n| s00 | 0 % (0/1)" in page
-    assert "and 10 more suites" in page
-
-
-def written(tmp_path: Path) -> Path:
-    found = results(case("s/a", run()))
-    with Results() as file:
-        for one in found.pop("cases"):
-            file.add(dumps(one))
-        file.write(tmp_path / ".agentops" / "results.json", **found)
-    return tmp_path / ".agentops" / "results.json"
+    shown = text(results(*(case(f"s{i:02}/a", run(success=i > 0)) for i in range(60))), tmp_path)
+    assert shown.count("\n| s") == 51  # with the head of the table
+    assert "\n| s00 | 0 % (0/1)" in shown
+    assert "and 10 more suites" in shown
 
 
 def test_the_file_and_the_page_of_a_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = written(tmp_path)
+    path = written(tmp_path, results(case("s/a", run())))
     markdown.write(path, tmp_path / "out" / "evals.md")
-    page = (tmp_path / "out" / "evals.md").read_text()
-    assert page.startswith("## ✅ agent evals: pass")
+    shown = (tmp_path / "out" / "evals.md").read_text()
+    assert shown.startswith("## ✅ agent evals: pass")
     assert told_github(path) == []
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
     (tmp_path / "summary").write_text("before\n")
     assert told_github(path) == []
-    assert (tmp_path / "summary").read_text() == "before\n" + page
+    assert (tmp_path / "summary").read_text() == "before\n" + shown
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path))
     (problem,) = told_github(path)
     assert problem.startswith("GITHUB_STEP_SUMMARY=")
 
 
 def test_words_for_a_case_without_a_reason(tmp_path: Path) -> None:
-    page = text(
+    shown = text(
         results(
             {**case("s/a", run()), "status": "error"},
             {**case("s/b", run()), "status": "failed"},
@@ -220,4 +226,4 @@ def test_words_for_a_case_without_a_reason(tmp_path: Path) -> None:
         tmp_path,
     )
     for words in ("`around its run something went wrong`", "`it failed`", "`outcome completed`"):
-        assert words in page
+        assert words in shown
