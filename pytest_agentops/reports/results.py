@@ -75,8 +75,11 @@ class Results:
         suites: JsonObject,
         selection: Literal["all", "partial"],
         audit: JsonObject | None = None,
+        gates: Sequence[JsonObject] = (),
     ) -> None:
-        """Write the file: whole or not at all, one case a line. `audit` is the anchor of the session's log."""
+        """Write the file: whole or not at all, one case a line. `audit` is the anchor of the session's log; `gates` are those
+        over the whole session.
+        """
         head: JsonObject = {
             "version": VERSION,
             "mode": mode,
@@ -85,6 +88,7 @@ class Results:
             "suites": dict(sorted(suites.items())),
             "selection": selection,
             **({"audit": audit} if audit is not None else {}),
+            **({"gates": list(gates)} if gates else {}),
         }
         temp = path.with_name(f"{path.name}.{os.getpid()}.tmp")
         path.parent.mkdir(parents=True, exist_ok=True)
