@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from .errors import CaseFileError, CheckFailed, LoadError, Mistake
+from .gated import told, warn_of_unproven
 from .loading.kinds import IsPolicyFile
 from .loading.suite import LoadedSuite, Variant, load_suite
 from .parts import Fixture, Parts, agent_part, refs_of, tool_parts
@@ -42,6 +43,8 @@ class Suites:
         self._tags: set[str] = set()
         self._parts: dict[tuple[Path, str], Parts] = {}
         self.policies = PolicyFiles(settings.rootdir)
+        self.told: dict[str, JsonObject] = {}
+        """What the controller must know of the suites to judge their gates."""
 
     def parts(self, variant: Variant, base: Path) -> Parts:
         """The code of a variant; loaded once for all that name the same from the same folder.
@@ -101,6 +104,8 @@ class CaseFile(pytest.Module):
             )
             suites.claim(suite, self.path)
             suites.register_tags(suite, self.config)
+            suites.told[suite.name] = told(suite, suites.settings.trials)
+            warn_of_unproven(suite, suites.told[suite.name])
             parts = _all_parts(suite, suites)
         except IsPolicyFile:
             yield from self._policy_tests(suites)
@@ -308,4 +313,5 @@ def variant_json(variant: Variant, trials: list[JsonObject]) -> JsonObject:
     )
     if variant.head.budget_usd is not None:
         case["suite_budget_usd"] = variant.head.budget_usd
+    case["digest"] = variant.asks
     return case

@@ -23,6 +23,7 @@ from .registry import Registry
 from .runner.network import network_guard
 from .schema.case import Case
 from .schema.parsed import ParsedCache
+from .schema.values import JsonObject
 from .settings import Settings, settings_of
 
 YAML = (".yaml", ".yml")
@@ -48,7 +49,9 @@ def configure(config: pytest.Config) -> None:
         from .summary import Summary
 
         reports = [(registry.report(name), path) for name, path in settings.reports]
-        config.pluginmanager.register(Summary(config, settings, reports), "agentops-summary")
+        summary = Summary(config, settings, reports)
+        config.pluginmanager.register(summary, "agentops-summary")
+        config.pluginmanager.register(summary.gating, "agentops-gating")
 
 
 def _parsed_cache(config: pytest.Config) -> ParsedCache:
@@ -116,6 +119,7 @@ class Evals:
             output["agentops_audit"] = (head, failure(self.config))
             output["agentops_collected"] = (self.cases, self.python_cases)
             output["agentops_hidden"] = self.hidden.files
+            output["agentops_suites"] = self.suites()
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Items and reports live to the end: the cyclic collector need not walk them again during every case."""
@@ -125,6 +129,10 @@ class Evals:
             gc.set_threshold(*ROOMY)
             self.config.add_cleanup(gc.unfreeze)
             self.config.add_cleanup(lambda: gc.set_threshold(*before))
+
+    def suites(self) -> JsonObject:
+        """What the controller must know of the suites that were collected."""
+        return self.config.stash[SUITES].told
 
     # ---- running
 

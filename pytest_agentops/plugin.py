@@ -19,6 +19,7 @@ _OPTIONS: tuple[tuple[str, dict[str, Any], str], ...] = (
     ("--agent-model", {"metavar": "NAME"}, "run every case with this model, whatever it names itself (with --agent-mode=hybrid)"),
     ("--agent-trials", {"metavar": "N"}, "run every case N times, whatever it says itself"),
     ("--agent-budget-usd", {"metavar": "USD"}, "stop what is live when the whole run has spent this much"),
+    ("--agent-baseline", {"metavar": "WORD"}, "check (default), update (write the baseline from this run) or ignore"),
     ("--agent-audit", {"metavar": "WORD"}, "which cases the audit log tells of: policies (default: those that have some) or all"),
     ("--agent-cassettes", {"metavar": "DIR"}, "folder of the recordings (default: cassettes)"),
 )
@@ -45,6 +46,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("agentops_evals", "collect and run the cases without the flag", type="bool", default=False)
     parser.addini("agentops_allow_live", "the ini twin of --agent-allow-live", type="bool", default=False)
     parser.addini("agentops_report", "reports, NAME:PATH a line", type="linelist", default=[])
+    parser.addini("agentops_baseline_file", "where the baseline is", default="agentops-baseline.json")
+    parser.addini("agentops_gates", "gates over the whole session, `name: {min: 0.9}` a line", type="linelist", default=[])
     parser.addini("agentops_cases", "folders of case files (default: cases)", type="args", default=["cases"])
     parser.addini("agentops_ignore", "globs of YAML files under the case folders that are no case files", type="args", default=[])
 

@@ -19,6 +19,7 @@ from .schema.suggest import did_you_mean
 
 T = TypeVar("T", bound=str)
 Audit: TypeAlias = Literal["policies", "all"]
+BaselineWord: TypeAlias = Literal["check", "update", "ignore"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,11 @@ class Settings:
     """What all live runs of the session may spend."""
     audit: Audit
     """Which cases the audit log tells of."""
+    baseline: BaselineWord = "check"
+    """What is done with the baseline."""
+    baseline_file: Path = Path("agentops-baseline.json")
+    gates: tuple[str, ...] = ()
+    """Gates over the whole session, as the ini file has them."""
 
     @property
     def work(self) -> Path:
@@ -105,6 +111,9 @@ def _read(config: pytest.Config) -> Settings:
         allow_live=allow_live,
         budget_usd=_dollars("--agent-budget-usd", _value(config, "--agent-budget-usd")),
         audit=_word("--agent-audit", _value(config, "--agent-audit") or "policies", get_args(Audit)),
+        baseline=_word("--agent-baseline", _value(config, "--agent-baseline") or "check", get_args(BaselineWord)),
+        baseline_file=_below(root, "agentops_baseline_file", config.getini("agentops_baseline_file"), what="file"),
+        gates=tuple(config.getini("agentops_gates")),
     )
 
 
@@ -121,11 +130,11 @@ def _word(option: str, word: str, allowed: tuple[T, ...]) -> T:
     raise pytest.UsageError(f"{option}={word}: expected one of {', '.join(allowed)}" + (f"; {hint}" if hint else ""))
 
 
-def _below(root: Path, option: str, folder: str) -> Path:
-    """A folder of the project: results name recordings by their place in it."""
+def _below(root: Path, option: str, folder: str, what: str = "folder") -> Path:
+    """A folder or file of the project: results name recordings by their place in it."""
     path = Path(os.path.normpath(root / folder))
     if not path.is_relative_to(root):
-        raise pytest.UsageError(f"{option}={folder}: expected a folder under the rootdir {root}")
+        raise pytest.UsageError(f"{option}={folder}: expected a {what} under the rootdir {root}")
     return path
 
 

@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 import pytest
 
+from .asked import asked, mode_of, verdict_of_runs
+from .gating import Gating, worst
 from .hidden import YAML, sentence
 from .notes import Notes
 from .people import ledger
@@ -18,7 +20,7 @@ from .reports.github import told_github
 from .reports.history import remember
 from .reports.results import BuildVerdict, Key, Results
 from .schema.values import JsonObject, dumps, loads
-from .schema.verdict import Status
+from .schema.verdict import Metrics, Status
 from .scoring.metrics import Tally
 from .session_audit import AuditSeal
 from .settings import Settings
@@ -35,6 +37,7 @@ class Summary:
         self.config = config
         self.settings = settings
         self.reports = reports
+        self.gating = Gating(config, settings, self)
         self.results = Results()
         self.total = Tally()
         self.suites: dict[str, Tally] = {}
@@ -63,6 +66,7 @@ class Summary:
         self.collect_errors = 0
         self.crashed = False
         self.no_cases = False
+        self.settled = False
         self.written: Path | None = None
         self.unwritten: list[str] = []
 
@@ -193,24 +197,34 @@ class Summary:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        own = self.config.pluginmanager.get_plugin("agentops-session")
-        if own is not None:
-            self._collected(own.cases, own.python_cases, own.hidden.files)
         for nodeid, cases in list(self.open.items()):  # interrupted between a call and its teardown, or before it was run again
             for case in cases.values():
                 case["status"] = "failed" if case["status"] == "rerun" else case["status"]
             self._close_all(nodeid)
+        self.settle()
         if not (self.cases or self.python_cases or self.collect_errors) and session.exitstatus in (0, 5):
             self.no_cases = True
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
         self.audit.seal(self.config)
         self.unwritten += self.audit.problems
-        self._look_at_spending()
+        self.unwritten += self.gating.errors
         if len(self.results):
             self._write()
-        wrong = self.unwritten or self.hidden or self.verdict != "pass"
+        wrong = self.unwritten or self.hidden or self._own_verdict != "pass" or self.gating.failing
         if wrong and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def settle(self) -> None:
+        """When all runs are in, once: before gates are judged, or at the end of a session that has come to none."""
+        if not self.settled:
+            self.settled = True
+            own: Any = self.config.pluginmanager.get_plugin("agentops-session")
+            self._collected(own.cases, own.python_cases, own.hidden.files)
+            self._look_at_spending()
+
+    def metrics_of(self, suite: str) -> Metrics:
+        """The numbers of a suite, also of one without a run."""
+        return self.suites.get(suite, Tally()).metrics()
 
     def _look_at_spending(self) -> None:
         """Runs that cost far more than is usual in their suite, and suites that cost more than they may."""
@@ -240,10 +254,15 @@ class Summary:
                 mode=self.mode,
                 verdict=self.verdict,
                 metrics=self.total.metrics().as_json(),
-                suites={name: {"metrics": tally.metrics().as_json(), "gates": []} for name, tally in self.suites.items()},
-                selection="partial" if self._is_part() else "all",
+                suites={
+                    name: {"metrics": tally.metrics().as_json(), "gates": self.gating.as_json(name)}
+                    for name, tally in self.suites.items()
+                },
+                selection="partial" if self.is_part() else "all",
                 audit=self.audit.as_json(),
                 prices=price_table(self.total),
+                gates=self.gating.as_json(""),
+                asked=asked(self.gating.suites, self.settings.gates, whole_folders=self._has_all_folders()),
             )
         except OSError as error:
             self.unwritten.append(f"{path}: the results cannot be written: {error.strerror or error}")
@@ -259,25 +278,31 @@ class Summary:
 
     @property
     def verdict(self) -> BuildVerdict:
-        """Fail, or not comparable: a rate over the runs that the recordings could answer measures their likeness."""
-        if self.failed or self.collect_errors or self.hidden:
-            return "fail"
-        if self.over_budget:
-            return "budget_exceeded"
-        return "not_comparable" if self.total.unanswerable else "pass"
+        """The worst of the runs' and the gates'."""
+        return worst((self._own_verdict, self.gating.verdict))
+
+    @property
+    def _own_verdict(self) -> BuildVerdict:
+        """Without the gates: not comparable, if a rate over the runs that the recordings could answer measures their likeness."""
+        failed = bool(self.failed or self.collect_errors or self.hidden)
+        return verdict_of_runs(failed=failed, over_budget=bool(self.over_budget), unanswerable=self.total.unanswerable)
 
     @property
     def mode(self) -> str:
         """What all runs were; of several, the one that says most: live."""
-        return self.settings.mode if not self.modes else "live" if len(self.modes) > 1 else next(iter(self.modes))
+        return mode_of(self.modes, self.settings.mode)
 
-    def _is_part(self) -> bool:
+    def is_part(self) -> bool:
         """Whether a case of the case folders did not run to its end, or was not asked for."""
         if self.collect_errors or self.crashed or self.hidden or self.ended < self.cases or self.config.getoption("lf", False):
             return True
+        return not self._has_all_folders()
+
+    def _has_all_folders(self) -> bool:
+        """Whether the paths that were given hold all case folders."""
         given = [Path(os.path.normpath(self.config.invocation_params.dir / arg)) for arg in self.config.args]
         folders = [folder for folder in self.settings.case_folders if folder.is_dir()]
-        return any("::" in arg for arg in self.config.args) or not all(
+        return not any("::" in arg for arg in self.config.args) and all(
             any(folder.is_relative_to(path) for path in given) for folder in folders
         )
 
@@ -298,6 +323,8 @@ class Summary:
             out.write_line(line)
         for line in self.over_budget:
             out.write_line(f"ERROR: {line}", red=True, bold=True)
+        for line in self.gating.lines():
+            out.write_line(line)
         for line in self.audit.lines():
             out.write_line(line)
         if self.written is not None and self.config.get_verbosity() >= 0:

@@ -114,7 +114,7 @@ class _Seen:
 
 def is_whole(results: JsonObject, suite: str, cases: int) -> bool:
     """Whether all cases of a suite are there, as far as the file tells."""
-    known = results["suites"][suite].get("asked")
+    known = (results.get("asked") or {}).get("suites", {}).get(suite)
     if known is not None:
         return cases >= int(known["variants"])
     return bool(results["selection"] == "all")

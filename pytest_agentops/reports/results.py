@@ -76,10 +76,13 @@ class Results:
         selection: Literal["all", "partial"],
         audit: JsonObject | None = None,
         prices: JsonObject | None = None,
+        gates: Sequence[JsonObject] = (),
+        asked: JsonObject | None = None,
     ) -> None:
         """Write the file: whole or not at all, one case a line.
 
-        `audit` is the anchor of the session's log, `prices` the table that the costs are of.
+        `audit` is the anchor of the session's log, `prices` the table that the costs are of, `gates` are those over the whole
+        session, and `asked` is what was to run: what a merge of shards needs in order to judge.
         """
         head: JsonObject = {
             "version": VERSION,
@@ -90,6 +93,8 @@ class Results:
             "selection": selection,
             **({"audit": audit} if audit is not None else {}),
             **({"prices": prices} if prices is not None else {}),
+            **({"gates": list(gates)} if gates else {}),
+            **({"asked": asked} if asked is not None else {}),
         }
         temp = path.with_name(f"{path.name}.{os.getpid()}.tmp")
         path.parent.mkdir(parents=True, exist_ok=True)

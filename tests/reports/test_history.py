@@ -59,7 +59,7 @@ def test_a_suite_that_ran_in_part_is_no_point_of_its_history(tmp_path: Path) -> 
     path = written(tmp_path, {**results(case("s/a", run())), "selection": "partial"})
     remember(path, now=DAY)
     assert read(path.parent / "history.jsonl") == ({}, 0)
-    asked = {"selection": "partial", "suites": {"s": {"asked": {"variants": 2}}}}
+    asked = {"selection": "partial", "asked": {"suites": {"s": {"variants": 2}}}}
     assert (is_whole(asked, "s", 1), is_whole(asked, "s", 2)) == (False, True)
 
 

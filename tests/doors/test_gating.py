@@ -1,0 +1,320 @@
+"""Gates and the baseline from the outside: reports, exit codes, results, and what is said."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import scipy.stats  # noqa: F401  (pytester takes modules out that a run imported; compiled ones cannot come twice)
+
+from .conftest import Project
+
+AGENT = """
+import os, pathlib
+
+def echo(task, tools):
+    return (pathlib.Path(__file__).parent / "reply.txt").read_text() if "reply" in task.text else task.text
+"""
+GATES = """
+gates:
+  task_success_rate: {min: 0.9}
+  success_regression: {}
+  broken_cases: {max: 0}
+  cost_regression: {}
+"""
+HEAD = "version: 1\nagent: ./agent.py:echo\n"
+TWO = """
+- {id: one, task: hello, expect: {output: {contains: hello}}}
+- {id: two, task: hello, expect: {output: {contains: hello}}}
+"""
+LIVE = ("--agent-mode=live", "--agent-allow-live")
+
+
+def gated(project: Project, gates: str = GATES, cases: str = TWO, *, name: str = "demo") -> None:
+    project.suite(cases, name=name, head=HEAD + gates, agent=AGENT)
+
+
+def gates_of(project: Project, suite: str = "demo") -> dict[str, dict[str, Any]]:
+    return {gate["name"]: gate for gate in project.results["suites"][suite]["gates"]}
+
+
+def outcomes(project: Project, suite: str = "demo") -> dict[str, str]:
+    return {name: gate["result"] for name, gate in gates_of(project, suite).items()}
+
+
+def baseline(project: Project) -> dict[str, Any]:
+    lines = json.loads((project.path / "agentops-baseline.json").read_text())["cases"]
+    return {line["id"]: line for line in lines[:-1]}
+
+
+def test_the_first_run_says_that_there_is_no_baseline_and_how_to_make_one(project: Project) -> None:
+    gated(project)
+    result = project.evals(*LIVE)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(
+        [
+            "gate demo task_success_rate: pass: task_success_rate is 1 (2 of 2 runs), wanted at least 0.9",
+            "gates demo success_regression, broken_cases, cost_regression: not_judged: there is no baseline: "
+            "make one with pytest --agent-evals --agent-baseline=update, and commit it",
+        ]
+    )
+    assert outcomes(project)["task_success_rate"] == "pass"
+    assert project.results["verdict"] == "pass"
+    result.assert_outcomes(passed=3)
+
+
+def test_an_update_writes_the_baseline_and_the_next_run_is_compared_with_it(project: Project) -> None:
+    gated(project)
+    project.record()
+    project.evals("--agent-baseline=update").stdout.fnmatch_lines(
+        ["baseline: agentops-baseline.json written: 2 records (2 new, 0 changed, 0 removed)"]
+    )
+    first = (project.path / "agentops-baseline.json").read_bytes()
+    assert set(baseline(project)) == {"demo/one", "demo/two"}
+    again = project.evals("--agent-baseline=update")
+    again.stdout.fnmatch_lines(["baseline: agentops-baseline.json was up to date: 2 records (0 new, 0 changed, 0 removed)"])
+    assert (project.path / "agentops-baseline.json").read_bytes() == first
+    result = project.evals("-v")
+    assert result.ret == 0
+    assert set(outcomes(project).values()) == {"pass"}
+    result.stdout.fnmatch_lines(["cases/demo/demo.yaml::gate?success_regression? PASSED*"])
+
+
+def test_a_case_that_fails_now_is_a_regression_of_its_own(project: Project) -> None:
+    gated(
+        project,
+        GATES.replace("0.9", "0.1"),
+        TWO + "- {id: three, task: reply, xfail: known, expect: {output: {contains: good}}}\n",
+    )
+    project.write("cases/demo/reply.txt", "good")
+    project.evals(*LIVE, "--agent-baseline=update", "-o", "xfail_strict=false")
+    path = project.path / "agentops-baseline.json"
+    # recorded answers cannot change: the baseline is told that the case had succeeded
+    project.record()
+    project.write("cases/demo/reply.txt", "bad")
+    path.write_text(path.read_text().replace('"mode":"live"', '"mode":"replay"'))
+    result = project.evals("--junit-xml=junit.xml")
+    assert result.ret == 1
+    assert project.results["verdict"] == "regression"
+    assert outcomes(project)["success_regression"] == "fail"
+    assert outcomes(project)["broken_cases"] == "fail"
+    result.stdout.fnmatch_lines(
+        [
+            "cases/demo/demo.yaml:6:3: gate success_regression: fail: success 3/3 → 2/3",
+            "*worse: demo/three 1/1 → 0/1",
+            "rerun: pytest --agent-evals cases/demo/demo.yaml",
+        ]
+    )
+    properties = project.junit()["gate[success_regression]"]
+    assert properties == {"agentops.file": "cases/demo/demo.yaml", "agentops.line": "6", "agentops.gate": "fail"}
+
+
+def test_an_absolute_gate_fails_the_build_with_all_cases_green(project: Project) -> None:
+    gated(project, "gates:\n  runs: {min: 3}\n")
+    result = project.evals(*LIVE)
+    assert result.ret == 1
+    assert project.results["verdict"] == "fail"
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(["cases/demo/demo.yaml:4:3: gate runs: fail: runs is 2, wanted at least 3"])
+
+
+@pytest.mark.parametrize("part", [["-k", "one"], ["cases/demo/demo.yaml::one"], ["--deselect", "cases/demo/demo.yaml::two"]])
+def test_a_part_of_a_suite_is_not_judged(project: Project, part: list[str]) -> None:
+    gated(project, "gates:\n  runs: {min: 3}\n")
+    result = project.evals(*LIVE, *part)
+    assert result.ret == 0
+    assert outcomes(project) == {"runs": "not_judged"}
+    result.stdout.fnmatch_lines(["gates demo runs: not_judged: 1 of 2 cases of cases/demo/demo.yaml ran"])
+    result.assert_outcomes(passed=1, deselected=int("::" not in part[0]))
+
+
+def test_a_stopped_session_is_not_judged(project: Project) -> None:
+    gated(project, "gates:\n  runs: {min: 3}\n", TWO.replace("contains: hello}", "contains: bye}"))
+    assert project.evals(*LIVE, "-x").ret != 0
+    assert outcomes(project) == {"runs": "not_judged"}
+    assert gates_of(project)["runs"]["why"] == "the session was stopped"
+
+
+def test_collect_only_judges_nothing(project: Project) -> None:
+    gated(project, "gates:\n  runs: {min: 3}\n")
+    result = project.evals("--collect-only")
+    assert result.ret == 0
+    result.stdout.no_fnmatch_line("*gate*")
+
+
+def test_under_xdist_the_controller_judges_the_same(project: Project) -> None:
+    gated(project, "gates:\n  runs: {min: 3}\n  successes: {min: 2}\n")
+    result = project.apart("--agent-evals", *LIVE, "-p", "xdist", "-n2", "-q")
+    assert result.ret == 1
+    assert outcomes(project) == {"runs": "fail", "successes": "pass"}
+    result.assert_outcomes(passed=3, failed=1)
+
+
+def test_another_mode_is_not_comparable_and_fails_unless_it_is_said_to_warn(project: Project) -> None:
+    gated(project)
+    project.record()
+    project.evals("--agent-baseline=update")
+    result = project.evals(*LIVE)
+    assert result.ret == 1
+    assert project.results["verdict"] == "not_comparable"
+    assert outcomes(project)["success_regression"] == "not_comparable"
+    result.stdout.fnmatch_lines(["*2 cases not comparable: demo/one: mode replay, now live; demo/two: mode replay, now live*"])
+    gated(project, GATES + "  on_inconclusive: warn\n")
+    result = project.evals(*LIVE)
+    assert result.ret == 0
+    assert project.results["verdict"] == "not_comparable"
+    result.assert_outcomes(passed=3, skipped=3)
+
+
+def test_a_changed_case_is_not_comparable_and_new_and_removed_ones_are_listed(project: Project) -> None:
+    gated(project)
+    project.evals(*LIVE, "--agent-baseline=update")
+    gated(project, cases=TWO.replace("id: two, task: hello", "id: two, task: hello you").replace("id: one", "id: other"))
+    result = project.evals(*LIVE)
+    assert result.ret == 1
+    assert "1 case not comparable: demo/two: the case was changed" in gates_of(project)["success_regression"]["why"]
+    details = gates_of(project)["success_regression"]["details"]
+    assert details[:2] == ["1 case new, with absolute gates only: demo/other", "1 case removed since the baseline: demo/one"]
+    result.stdout.fnmatch_lines(["baseline: 1 new: demo/other (*update)", "baseline: 1 removed: demo/one (*update)"])
+
+
+def test_other_trials_are_not_comparable(project: Project) -> None:
+    gated(project)
+    project.evals(*LIVE, "--agent-baseline=update")
+    project.evals(*LIVE, "--agent-trials=2")
+    assert "1 trials, now 2" in gates_of(project)["success_regression"]["why"]
+
+
+def test_an_update_of_a_part_writes_only_what_ran(project: Project) -> None:
+    gated(project)
+    project.evals(*LIVE, "--agent-baseline=update")
+    before = baseline(project)
+    project.evals(*LIVE, "--agent-baseline=update", "-k", "one", "--agent-trials=3")
+    after = baseline(project)
+    assert after["demo/two"] == before["demo/two"]
+    assert after["demo/one"]["trials"] == 3
+
+
+def test_an_update_of_all_drops_cases_and_suites_that_are_gone(project: Project) -> None:
+    gated(project)
+    gated(project, name="other")
+    project.evals(*LIVE, "--agent-baseline=update")
+    assert len(baseline(project)) == 4
+    (project.path / "cases/other/other.yaml").unlink()
+    gated(project, cases=TWO.splitlines()[1] + "\n")
+    project.evals(*LIVE, "--agent-baseline=update").stdout.fnmatch_lines(["*: 1 records (0 new, 0 changed, 3 removed)"])
+    assert set(baseline(project)) == {"demo/one"}
+
+
+def test_an_ignored_baseline_is_not_read(project: Project) -> None:
+    gated(project)
+    project.write("agentops-baseline.json", "<<<<<<< ours\n")
+    result = project.evals(*LIVE, "--agent-baseline=ignore")
+    assert result.ret == 0
+    assert gates_of(project)["broken_cases"]["why"] == "the baseline is ignored"
+
+
+def test_a_broken_baseline_stops_the_session_before_anything_runs(project: Project) -> None:
+    gated(project)
+    project.write("agentops-baseline.json", '{"version": 1,\n"cases": [\n<<<<<<< ours\n')
+    result = project.evals(*LIVE)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ["*agentops-baseline.json:3:1: a conflict marker of a merge*", "*cure: *--agent-baseline=update*"]
+    )
+
+
+def test_an_update_writes_a_broken_baseline_anew_but_not_from_a_part(project: Project) -> None:
+    gated(project)
+    path = project.write("agentops-baseline.json", '{"version": 1,\n"cases": [')
+    part = project.evals(*LIVE, "--agent-baseline=update", "-k", "one")
+    assert part.ret == 1
+    part.stdout.fnmatch_lines(["ERROR: agentops-baseline.json: it cannot be read, and a part of the cases cannot replace it*"])
+    assert path.read_text() == '{"version": 1,\n"cases": ['
+    whole = project.evals(*LIVE, "--agent-baseline=update")
+    assert whole.ret == 0
+    whole.stdout.fnmatch_lines(["baseline: agentops-baseline.json:2:* it is truncated; it is written anew"])
+    assert len(baseline(project)) == 2
+
+
+def test_gates_over_the_session_come_from_the_ini_file(project: Project) -> None:
+    project.write("pytest.ini", "[pytest]\nagentops_gates =\n    runs: {min: 5}\n    task_success_rate: {min: 1}\n")
+    gated(project, "")
+    gated(project, "", name="other")
+    result = project.evals(*LIVE)
+    assert result.ret == 1
+    assert [(gate["name"], gate["result"]) for gate in project.results["gates"]] == [
+        ("runs", "fail"),
+        ("task_success_rate", "pass"),
+    ]
+    result.stdout.fnmatch_lines(["gate session runs: fail: runs is 4, wanted at least 5"])
+    part = project.evals(*LIVE, "cases/demo")
+    assert part.ret == 0
+    part.stdout.fnmatch_lines(["gates session runs, task_success_rate: not_judged: a part of the case folders was run"])
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("task_sucess_rate: {min: 1}", "unknown key 'task_sucess_rate'*did you mean 'task_success_rate'?"),
+        ("just words", "a gate a line is wanted*"),
+        ("runs: {}", "*a gate that limits nothing*"),
+    ],
+)
+def test_a_mistake_in_the_ini_file_is_a_usage_error(project: Project, line: str, said: str) -> None:
+    project.write("pytest.ini", f"[pytest]\nagentops_gates =\n    {line}\n")
+    gated(project, "")
+    result = project.evals(*LIVE)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*pytest.ini:1:*{said}"])
+
+
+def test_a_threshold_that_cannot_be_proven_is_told_at_collection(project: Project) -> None:
+    gated(project, "gates:\n  task_success_rate: {min: 0.95, confidence: 0.95}\n")
+    result = project.evals(*LIVE, "--collect-only")
+    result.stdout.fnmatch_lines(
+        [
+            "*PytestWarning: cases/demo/demo.yaml:4:3: task_success_rate: min 0.95 with 95 % confidence "
+            "cannot be proven with 2 runs: 52 would do (raise `trials`*"
+        ]
+    )
+
+
+def test_inconclusive_warns_unless_it_is_said_to_fail(project: Project) -> None:
+    gates = "gates:\n  success_regression: {}\n"
+    cases = "- {id: one, task: reply, trials: 2, xfail: known, expect: {output: {contains: good}}}\n"
+    project.write("cases/demo/reply.txt", "good")
+    gated(project, gates, cases)
+    project.evals(*LIVE, "--agent-baseline=update")
+    project.write("cases/demo/reply.txt", "bad")
+    result = project.evals(*LIVE)
+    assert result.ret == 0
+    assert project.results["verdict"] == "inconclusive"
+    result.stdout.fnmatch_lines(
+        ["gate demo success_regression: inconclusive: success 2/2 → 0/2 (exact stratified p=0.17*not proven"]
+    )
+    gated(project, gates + "  on_inconclusive: fail\n", cases)
+    assert project.evals(*LIVE).ret == 1
+    assert project.results["verdict"] == "inconclusive"
+
+
+def test_a_replay_takes_no_scipy(project: Project) -> None:
+    gated(project, GATES.replace("0.9", "0.9, confidence: 0.5"))
+    project.record()
+    project.evals("--agent-baseline=update")
+    project.write(
+        "conftest.py", "import sys\ndef pytest_unconfigure():\n    print('scipy' in sys.modules, 'numpy' in sys.modules)\n"
+    )
+    result = project.apart("--agent-evals", "-s")
+    assert result.ret == 0
+    assert set(outcomes(project).values()) == {"pass"}
+    result.stdout.fnmatch_lines(["False False"])
+
+
+def test_new_cases_are_judged_by_absolute_gates_only(project: Project) -> None:
+    gated(project)
+    project.evals(*LIVE, "--agent-baseline=update")
+    gated(project, cases=TWO + "- {id: three, task: hello}\n")
+    assert project.evals(*LIVE).ret == 0
+    assert gates_of(project)["success_regression"]["details"][0] == "1 case new, with absolute gates only: demo/three"
