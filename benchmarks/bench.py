@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from tabulate import tabulate
 
-from . import chats, gen
+from . import chats, gen, guard
 from .measure import Job, Series, in_turn
 
 BARE = (sys.executable, "-m", "pytest", "-q")
@@ -78,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(NOTE)
     with tempfile.TemporaryDirectory(prefix="agentops-bench-") as folder:
         goals = [*tax(Path(folder)), *one_case(Path(folder)), *replay(Path(folder), sizes)]
-        goals += [*chat_calls(Path(folder)), *long_talk(Path(folder)), *bundled()]
+        goals += [*chat_calls(Path(folder)), *long_talk(Path(folder)), *bundled(), *deciding()]
     rows = [(g.name, f"{g.measured:.2f}", f"{g.limit:g}", "met" if g.met else "MISSED") for g in goals]
     table("Goals", ["goal", "measured", "at most", ""], rows)
     return 0 if all(g.met for g in goals) else 1
@@ -92,6 +92,17 @@ def tax(folder: Path) -> list[Goal]:
     import_ms = statistics.median(plugin_import_ms() for _ in range(7))
     print(f"-X importtime of the plugin after pytest: {import_ms:.2f} ms")
     return [Goal("plugin's import after pytest, ms", import_ms, IMPORT_MS)]
+
+
+def deciding() -> list[Goal]:
+    """What the guard costs a call, and what of it a policy of ten rules."""
+    rows = guard.measured()
+    table(
+        "Guard, CPU microseconds a call (live, nothing recorded)",
+        ["", "median", "min", "max"],
+        [(name, f"{statistics.median(v):.1f}", f"{min(v):.1f}", f"{max(v):.1f}") for name, v in rows.items()],
+    )
+    return [Goal("a policy of ten rules adds, us a call", guard.added_by_policy(rows), guard.GOAL_US)]
 
 
 MARK = "---- from here on the plugin"

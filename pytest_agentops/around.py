@@ -24,8 +24,8 @@ class Around:
         self._allow: tuple[str, ...] | None = None
         """What the case that the network is off for allows; None while it is on."""
 
-    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, Any, None]:
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, Any, Any]:
         allow = _allowed(item) if isinstance(item, CaseItem) and replays(item) else None
         if allow != self._allow:
             self._on_again()
@@ -34,15 +34,19 @@ class Around:
             if self._allow is None:
                 self._off.enter_context(offline(allow))
                 self._allow = allow
-        outcome = yield
-        if outcome.excinfo is not None:  # it says so itself, if it was a connect
+        try:
+            return (yield)
+        except BaseException:  # it says so itself, if it was a connect
             network_guard().drain()
+            raise
 
-    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_runtest_call(self) -> Generator[None, Any, None]:
-        outcome = yield
-        if outcome.excinfo is not None:
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self) -> Generator[None, Any, Any]:
+        try:
+            return (yield)
+        except BaseException:
             network_guard().drain()
+            raise
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> None:
@@ -51,16 +55,20 @@ class Around:
         if addresses:
             raise CheckFailed("\n".join(refused("a fixture or a check", address) for address in addresses))
 
-    @pytest.hookimpl(hookwrapper=True, tryfirst=True, specname="pytest_runtest_teardown")
-    def network_is_back(self, nextitem: pytest.Item | None) -> Generator[None, None, None]:
-        yield
-        if not isinstance(nextitem, CaseItem):  # between two cases it stays off, if the next one wants it so
-            self._on_again()
+    @pytest.hookimpl(wrapper=True, tryfirst=True, specname="pytest_runtest_teardown")
+    def network_is_back(self, nextitem: pytest.Item | None) -> Generator[None, Any, Any]:
+        try:
+            return (yield)
+        finally:
+            if not isinstance(nextitem, CaseItem):  # between two cases it stays off, if the next one wants it so
+                self._on_again()
 
-    @pytest.hookimpl(hookwrapper=True)
-    def pytest_runtestloop(self) -> Generator[None, None, None]:
-        yield
-        self._on_again()
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self) -> Generator[None, Any, Any]:
+        try:
+            return (yield)
+        finally:
+            self._on_again()
 
     def _on_again(self) -> None:
         self._off.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import os
 import re
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -29,6 +30,10 @@ from .schema.parsed import ParsedCache
 from .schema.run import Run
 from .schema.values import JsonObject
 from .settings import Settings
+from .workbench import lint_suite
+
+if TYPE_CHECKING:
+    import pluggy
 
 
 class Suites:
@@ -39,6 +44,9 @@ class Suites:
         self.registry = registry
         self.cache = cache
         """What YAML files said in earlier sessions."""
+        self.hooks: dict[str, pluggy.HookRelay] | None = None
+        """Of each folder, from the end of the collection on."""
+        self.shapes = Shapes()
         self._names: dict[str, Path] = {}
         self._tags: set[str] = set()
         self._parts: dict[tuple[Path, str], Parts] = {}
@@ -107,15 +115,16 @@ class CaseFile(pytest.Module):
             suites.told[suite.name] = told(suite, suites.settings.trials)
             warn_of_unproven(suite, suites.told[suite.name])
             parts = _all_parts(suite, suites)
+            if any(own.policies for own in parts.values()):
+                lint_suite(self.config, suite, parts)
         except IsPolicyFile:
             yield from self._policy_tests(suites)
             return
         except (CaseFileError, LoadError, pytest.UsageError) as error:
             raise self.CollectError(str(error)) from None
-        shapes = _Shapes()
         for variant in suite.variants:
             own = parts[variant.key]
-            yield CaseItem.make(self, variant, own, shapes.of(variant, own))
+            yield CaseItem.make(self, variant, own, suites.shapes.of(variant, own))
 
     def _policy_tests(self, suites: Suites) -> Iterator[PolicyItem]:
         from .policies import contracts_for
@@ -185,8 +194,8 @@ def _named_under(key: str) -> Iterator[None]:
         raise
 
 
-class _Shapes:
-    """One function a set of fixtures and marks, shared by all cases of a file that are alike."""
+class Shapes:
+    """One function a set of fixtures and marks, shared by all cases that are alike."""
 
     def __init__(self) -> None:
         self._made: dict[tuple[object, ...], Callable[..., None]] = {}
@@ -264,6 +273,22 @@ class CaseItem(pytest.Function):
         if self.trials == case.trials and model is None:
             return case
         return replace(case, fields=replace(case.fields, trials=self.trials, model=model or case.fields.model))
+
+    @property
+    def ihook(self) -> pluggy.HookRelay:
+        """With what the folder's conftest files say; pytest looks for them at every use, and all are known once tests run."""
+        known = self.config.stash[SUITES].hooks
+        if known is None:
+            return super().ihook
+        folder = self.variant.head.base_dir
+        if folder not in known:
+            known[folder] = super().ihook
+        return known[folder]
+
+    @functools.cached_property
+    def location(self) -> tuple[str, int | None, str]:
+        """What pytest would make of `reportinfo`, without comparing paths once more."""
+        return self.variant.file.replace("/", os.sep), self.variant.line - 1, self.name
 
     def reportinfo(self) -> tuple[Path, int, str]:
         return self.path, self.variant.line - 1, self.name

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from . import workbench
 from .around import Around
 from .collect import SUITES, CaseFile, CaseItem, Suites, variant_json
 from .fixtures import RAN
@@ -30,7 +31,7 @@ YAML = (".yaml", ".yml")
 MANY = 200
 """From so many cases on, the cyclic collector would take a sixth of the time."""
 ROOMY = (20_000, 20, 100)
-"""How much may pile up before it looks: a few megabytes."""
+"""How much may pile up before it looks, from the first file on: a few megabytes."""
 
 
 def configure(config: pytest.Config) -> None:
@@ -45,6 +46,8 @@ def configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Evals(config, settings), "agentops-session")
     config.pluginmanager.register(Around(), "agentops-around")
     late_calls(config)
+    _give_room(config)
+    workbench.configure(config, settings)
     if not hasattr(config, "workerinput"):
         from .summary import Summary
 
@@ -52,6 +55,14 @@ def configure(config: pytest.Config) -> None:
         summary = Summary(config, settings, reports)
         config.pluginmanager.register(summary, "agentops-summary")
         config.pluginmanager.register(summary.gating, "agentops-gating")
+
+
+def _give_room(config: pytest.Config) -> None:
+    """Files, items and reports live to the end: the cyclic collector would only walk them again and again."""
+    before = gc.get_threshold()
+    gc.set_threshold(*ROOMY)
+    config.add_cleanup(lambda: gc.set_threshold(*before))
+    config.add_cleanup(gc.unfreeze)  # registered before pytest's own last passes, so it comes after them
 
 
 def _parsed_cache(config: pytest.Config) -> ParsedCache:
@@ -97,11 +108,12 @@ class Evals:
             return None
         return CaseFile.of(parent, file_path)
 
-    @pytest.hookimpl(hookwrapper=True)
-    def pytest_ignore_collect(self, collection_path: Path) -> Generator[None, Any, None]:
-        outcome = yield
-        if outcome.get_result():
+    @pytest.hookimpl(wrapper=True)
+    def pytest_ignore_collect(self, collection_path: Path) -> Generator[None, Any, Any]:
+        ignored = yield
+        if ignored:
             self.hidden.look(collection_path)
+        return ignored
 
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         if isinstance(item, CaseItem):
@@ -123,12 +135,9 @@ class Evals:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Items and reports live to the end: the cyclic collector need not walk them again during every case."""
+        self.config.stash[SUITES].hooks = {}
         if self.cases >= MANY:
-            before = gc.get_threshold()
             gc.freeze()
-            gc.set_threshold(*ROOMY)
-            self.config.add_cleanup(gc.unfreeze)
-            self.config.add_cleanup(lambda: gc.set_threshold(*before))
 
     def suites(self) -> JsonObject:
         """What the controller must know of the suites that were collected."""
@@ -155,16 +164,17 @@ class Evals:
         run_case(pyfuncitem)
         return True
 
-    @pytest.hookimpl(hookwrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, None]:
-        outcome = yield
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+        report = yield
         if isinstance(item, CaseItem):
             if not item.silent:
-                self._report_case(item, call, outcome.get_result())
+                self._report_case(item, call, report)
         elif RAN in item.stash:
-            ran, report = item.stash[RAN], outcome.get_result()
+            ran = item.stash[RAN]
             if report.when == "call" or report.outcome != "passed" or ran.untold:
                 report.agentops = ran.told()
+        return report
 
     def _report_case(self, item: CaseItem, call: pytest.CallInfo[None], report: Any) -> None:
         if call.excinfo is not None and report.outcome == "failed" and report.when != "call":

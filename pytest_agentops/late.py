@@ -62,15 +62,15 @@ class LateCalls:
         if late is not None:
             raise late
 
-    @pytest.hookimpl(hookwrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, None]:
-        outcome = yield
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+        report = yield
         if call.excinfo is not None and isinstance(call.excinfo.value, LateCall):
-            report = outcome.get_result()
             report.longrepr = str(call.excinfo.value)
             report.agentops_late = call.excinfo.value.trials
             # JUnit was told at the call, and the trial has lost its success since
             report.user_properties = [pair for pair in report.user_properties if pair[0] != "agentops.successes"]
+        return report
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, None, None]:

@@ -21,6 +21,7 @@ _OPTIONS: tuple[tuple[str, dict[str, Any], str], ...] = (
     ("--agent-budget-usd", {"metavar": "USD"}, "stop what is live when the whole run has spent this much"),
     ("--agent-baseline", {"metavar": "WORD"}, "check (default), update (write the baseline from this run) or ignore"),
     ("--agent-audit", {"metavar": "WORD"}, "which cases the audit log tells of: policies (default: those that have some) or all"),
+    ("--agent-policy-baseline", {"metavar": "PATH"}, "play the runs back under older policies: a file, a folder, or REV:path"),
     ("--agent-cassettes", {"metavar": "DIR"}, "folder of the recordings (default: cassettes)"),
 )
 """Options with a value; each has an ini twin (``--agent-mode`` is ``agentops_mode``)."""
@@ -37,6 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--agent-allow-live", action="store_true", help="under CI: allow what calls tools for real or writes recordings"
     )
+    group.addoption("--agent-policy-strict", action="store_true", help="what the policy linter finds is an error at collection")
     group.addoption(
         "--agent-report", action="append", default=[], metavar="NAME:PATH", help="write a report (json:PATH); may be repeated"
     )
@@ -45,6 +47,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         parser.addini(ini_name(option), text, default="")
     parser.addini("agentops_evals", "collect and run the cases without the flag", type="bool", default=False)
     parser.addini("agentops_allow_live", "the ini twin of --agent-allow-live", type="bool", default=False)
+    parser.addini("agentops_policy_strict", "the ini twin of --agent-policy-strict", type="bool", default=False)
     parser.addini("agentops_report", "reports, NAME:PATH a line", type="linelist", default=[])
     parser.addini("agentops_baseline_file", "where the baseline is", default="agentops-baseline.json")
     parser.addini("agentops_gates", "gates over the whole session, `name: {min: 0.9}` a line", type="linelist", default=[])
@@ -68,7 +71,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
         evals.configure(config)
         return
-    if any(config.getoption(_dest(option)) for option in ("--agent-allow-live", "--agent-report", *(o for o, _, _ in _OPTIONS))):
+    if any(
+        config.getoption(_dest(option))
+        for option in ("--agent-allow-live", "--agent-policy-strict", "--agent-report", *(o for o, _, _ in _OPTIONS))
+    ):
         from .settings import settings_of
         from .unflagged import Unflagged
 

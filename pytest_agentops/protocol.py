@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
@@ -71,9 +72,9 @@ def one_trial(item: CaseItem, case: Case) -> tuple[Run, Offer | None]:
     with offline() if own_code and run.mode == "replay" else nullcontext():  # a check may not reach out either
         judge(run, case, python=item.parts.python, extra_checks=suites.registry.external("checks") if case.more_checks else {})
     suffix = "" if item.trial == 1 else f".t{item.trial}"
-    path = settings.work / "runs" / case.suite / f"{case.name}{suffix}.jsonl"
-    run.events = f".agentops/runs/{case.suite}/{path.name}"
-    write_events(run, path)
+    name = f"{case.name}{suffix}.jsonl"
+    run.events = f".agentops/runs/{case.suite}/{name}"
+    write_events(run, os.sep.join((str(settings.work), "runs", case.suite, name)))
     return run, offers[0] if offers else None
 
 

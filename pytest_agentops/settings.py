@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from fnmatch import fnmatch
 from pathlib import Path
@@ -39,6 +39,10 @@ class Settings:
     allow_live: bool
     budget_usd: Decimal | None
     """What all live runs of the session may spend."""
+    policy_baseline: str | None
+    """The policies that the runs are played back under once more."""
+    policy_strict: bool
+    """What the linter finds is an error."""
     audit: Audit
     """Which cases the audit log tells of."""
     baseline: BaselineWord = "check"
@@ -46,11 +50,11 @@ class Settings:
     baseline_file: Path = Path("agentops-baseline.json")
     gates: tuple[str, ...] = ()
     """Gates over the whole session, as the ini file has them."""
+    work: Path = field(init=False)
+    """Where results and events go."""
 
-    @property
-    def work(self) -> Path:
-        """Where results and events go."""
-        return self.rootdir / ".agentops"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "work", self.rootdir / ".agentops")
 
     def ignores(self, path: Path) -> bool:
         """Whether ini ``agentops_ignore`` names this file: a glob on its name, or with a slash on its path from the rootdir."""
@@ -110,6 +114,8 @@ def _read(config: pytest.Config) -> Settings:
         reports=tuple(_report(r, root) for r in [*config.getini("agentops_report"), *config.getoption("agent_report")]),
         allow_live=allow_live,
         budget_usd=_dollars("--agent-budget-usd", _value(config, "--agent-budget-usd")),
+        policy_baseline=_value(config, "--agent-policy-baseline") or None,
+        policy_strict=bool(config.getoption("agent_policy_strict") or config.getini("agentops_policy_strict")),
         audit=_word("--agent-audit", _value(config, "--agent-audit") or "policies", get_args(Audit)),
         baseline=_word("--agent-baseline", _value(config, "--agent-baseline") or "check", get_args(BaselineWord)),
         baseline_file=_below(root, "agentops_baseline_file", config.getini("agentops_baseline_file"), what="file"),

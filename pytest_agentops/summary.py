@@ -41,6 +41,8 @@ class Summary:
         self.results = Results()
         self.total = Tally()
         self.suites: dict[str, Tally] = {}
+        self.suite_metrics: dict[str, JsonObject] = {}
+        """The suites' numbers, once all is heard."""
         self.notes = Notes()
         self.open: dict[str, dict[Key, JsonObject]] = {}
         """Cases whose teardown has not been heard, by node id; an ordinary test may have several."""
@@ -248,6 +250,7 @@ class Summary:
     def _write(self) -> None:
         """The results file, then the reports that are made from it; what cannot be written fails the session."""
         path = self.settings.work / "results.json"
+        self.suite_metrics = {name: tally.metrics().as_json() for name, tally in self.suites.items()}
         try:
             self.results.write(
                 path,
@@ -255,8 +258,7 @@ class Summary:
                 verdict=self.verdict,
                 metrics=self.total.metrics().as_json(),
                 suites={
-                    name: {"metrics": tally.metrics().as_json(), "gates": self.gating.as_json(name)}
-                    for name, tally in self.suites.items()
+                    name: {"metrics": metrics, "gates": self.gating.as_json(name)} for name, metrics in self.suite_metrics.items()
                 },
                 selection="partial" if self.is_part() else "all",
                 audit=self.audit.as_json(),
@@ -317,8 +319,7 @@ class Summary:
         from .reports.table import table
 
         out.section(f"agent evals ({self.mode})")
-        suites = {name: tally.metrics().as_json() for name, tally in self.suites.items()}
-        out.write_line(table(suites, self.total.metrics().as_json(), errors=self.errors))
+        out.write_line(table(self.suite_metrics, self.total.metrics().as_json(), errors=self.errors))
         for line in [*self.notes.lines(), *confusion_line(self.total), *self.spiked]:
             out.write_line(line)
         for line in self.over_budget:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import bench, chats, gen
+from benchmarks import bench, chats, gen, guard
 from benchmarks.measure import Job, Sample, Series, in_turn, run
 
 
@@ -23,6 +23,14 @@ def test_generated_cases_replay_three_calls_and_four_checks_each(layout: gen.Lay
         assert [call["source"] for call in trial["calls"]] == ["replay"] * 3
         assert {check["name"] for check in trial["checks"]} >= {"calls", "output", "steps", "cost"}
     assert len({json.dumps(trial["calls"]) for trial in trials}) == 3
+
+
+def test_the_guard_is_measured_with_a_policy_that_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "CALLS", 3)
+    assert guard.guarded(policy=False) > 0
+    monkeypatch.setattr(guard, "POLICY", guard.POLICY.replace("allow: true", "deny: true"))
+    with pytest.raises(SystemExit, match="the run went wrong"):
+        guard.guarded(policy=True)
 
 
 def test_chats_are_replayed_with_four_requests_each(tmp_path: Path) -> None:

@@ -198,13 +198,19 @@ class AuditLog:
             there = os.fstat(self._fd)
             if there.st_size != self._bytes:
                 raise OSError(f"somebody else wrote to it: {there.st_size} bytes, {self._bytes} are ours")
-            if there.st_nlink == 0:
-                raise OSError("it was deleted or replaced while the session ran")
+            if not self._is_there(there):
+                raise OSError("it was moved, deleted or replaced while the session ran")
             done = os.write(self._fd, line)
             while done < len(line):
                 done += os.write(self._fd, line[done:])
         except OSError as error:
             raise self._broken(str(error)) from error
+
+    def _is_there(self, there: os.stat_result) -> bool:
+        try:
+            return os.path.samestat(there, os.stat(self.path))
+        except FileNotFoundError:
+            return False
 
     def _force(self) -> None:
         try:

@@ -13,6 +13,7 @@ from ..errors import CaseFileError, Mistake
 from ..schema.case import ID_PATTERN, Case, CaseFields
 from ..schema.document import Document, no_gc, read
 from ..schema.parsed import ParsedCache
+from ..schema.raw_file import read_bytes
 from ..schema.suggest import did_you_mean
 from ..schema.values import JsonObject, NotJson, dumps, jsonable
 from . import amounts, gates, governed, places, rules, shape
@@ -30,7 +31,7 @@ _FIXED = ("matrix", "id", "tags")
 
 def load_suite(path: Path, rootdir: Path, *, checks: Collection[str] = (), cache: ParsedCache | None = None) -> LoadedSuite:
     """Read a suite file; raises `CaseFileError` with all its mistakes. `checks` are registered keys under `expect`."""
-    file = os.path.relpath(path, rootdir).replace(os.sep, "/")
+    file = _shown(path, rootdir)
     with no_gc():
         text = _text(path, file)
         kept = cache.get("suite", file, text) if cache is not None and not checks else None
@@ -52,9 +53,16 @@ def load_suite(path: Path, rootdir: Path, *, checks: Collection[str] = (), cache
         return suite
 
 
+def _shown(path: Path, rootdir: Path) -> str:
+    """The path from the rootdir; pytest's own paths have no ``..`` in them."""
+    text, start = str(path), f"{rootdir}{os.sep}"
+    below = text[len(start) :] if text.startswith(start) and ".." not in text else os.path.relpath(path, rootdir)
+    return below.replace(os.sep, "/")
+
+
 def _text(path: Path, file: str) -> str:
     try:
-        data = path.read_bytes()
+        data = read_bytes(path)
     except OSError as error:
         raise CaseFileError(
             [Mistake(file=file, line=1, col=1, found=f"the file cannot be read: {error.strerror or error}")]

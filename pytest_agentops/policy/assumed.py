@@ -26,8 +26,9 @@ def assumed(policies: Sequence[Policy], tool: str) -> Contract:
             elif path[0] not in ROOTS and path[0] not in context:
                 names[path[0]] = None
     tiers = [policy.tier for policy in fitting if policy.tier is not None and policy.mode == "enforce"]
+    tier = max(tiers, default=None)
     schema = {"type": "object", "properties": {name: {} for name in names}}
-    return Contract(name=tool, parameters=schema, tier=max(tiers, default=None), effect="write", where="assumed")
+    return Contract(name=tool, parameters=schema, tier=tier, effect="read" if tier == 0 else "write", where="assumed")
 
 
 def tools_of(policies: Sequence[Policy], known: Sequence[str] = ()) -> tuple[str, ...]:

@@ -157,7 +157,11 @@ def _inside(low: Decimal | None, high: Decimal | None, wants: Wants) -> list[Dec
 def _texts(wants: Wants) -> tuple[list[Candidate], bool]:
     literals, prefixes = sorted(wants.literals), sorted(wants.prefixes)
     pad = _pad([*literals, *prefixes, *wants.parts])
-    bases = _in_order(literals, prefixes, wants.ordered) if prefixes or wants.ordered else [pad * 3, "", *literals]
+    bases = (
+        _in_order(literals, prefixes, wants.ordered)
+        if prefixes or wants.ordered
+        else [_another(literals, wants.parts, pad), "", *literals]
+    )
     joined, sure = _joined(sorted(wants.parts), pad)
     mixed = [*bases, *prefixes, *joined, *(f"{base}{pad}{part}" for base in prefixes for part in joined)]
     lengths = _lengths(wants, MAX_TEXT + 1)
@@ -168,6 +172,11 @@ def _texts(wants: Wants) -> tuple[list[Candidate], bool]:
     out = [Candidate("text", text, literal=text in wants.literals) for text in dict.fromkeys(found) if not _denormal(text)]
     simple = not (wants.ordered and (wants.lengths or wants.parts)) and not (wants.parts and (wants.lengths or prefixes))
     return sorted(out, key=lambda c: not c.literal), sure and simple
+
+
+def _another(literals: Sequence[str], parts: Collection[str], pad: str) -> str:
+    """A text that no condition names."""
+    return pad * 3 if "other" in literals or any(part in "other" for part in parts) else "other"
 
 
 def _denormal(text: str) -> bool:

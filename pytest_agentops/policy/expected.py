@@ -32,7 +32,9 @@ def tool_of(policy: Policy, test: PolicyTest) -> str:
 def stand_in(policy: Policy, test: PolicyTest) -> Contract:
     """A contract for where no suite declares the tool: it takes the arguments of the test, and has the policy's tier."""
     schema = {"type": "object", "properties": {name: {} for name in test.args}}
-    return Contract(name=tool_of(policy, test), parameters=schema, tier=policy.tier, effect="write")
+    return Contract(
+        name=tool_of(policy, test), parameters=schema, tier=policy.tier, effect="read" if policy.tier == 0 else "write"
+    )
 
 
 def differences(policy: Policy, test: PolicyTest, found: Decision) -> list[str]:

@@ -18,12 +18,14 @@ from ..schema.sentences import shown
 from ..schema.suggest import did_you_mean
 from ..schema.values import Json, JsonObject, decimal, digest
 from .attributes import prepare
+from .extends import Chain, Resolve, base_of, inherited_name, joined, on_disk
 from .model import Declared, Mode, Policy, PolicyFile, PolicyTest, Source, TypeWord
 from .rules import RuleReader, Rules
 from .shape import Keys, Notes, Place, attribute
 
 FILE_KEYS = ("version", "policy", "policies", "roles")
 POLICY_KEYS = (
+    "extends",
     "id",
     "tool",
     "tier",
@@ -68,16 +70,16 @@ def load(path: Path, rootdir: Path) -> PolicyFile:
     except (OSError, UnicodeDecodeError) as error:
         why = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error.strerror or error)
         raise CaseFileError([Mistake(file=file, line=1, col=1, found=f"the file cannot be read: {why}")]) from None
-    return load_text(text, file=file)
+    return load_text(text, file=file, resolve=on_disk(rootdir))
 
 
-def load_text(text: str, *, file: str) -> PolicyFile:
+def load_text(text: str, *, file: str, resolve: Resolve | None = None, chain: Chain = ()) -> PolicyFile:
     """The policies that `text` writes; raises `CaseFileError` with all its mistakes."""
-    return from_document(read(text, file=file, deep=("policies",)))
+    return from_document(read(text, file=file, deep=("policies",)), resolve=resolve, chain=chain)
 
 
-def from_document(document: Document) -> PolicyFile:
-    """The same, of a file that was read already."""
+def from_document(document: Document, *, resolve: Resolve | None = None, chain: Chain = ()) -> PolicyFile:
+    """The same, of a file that was read already; `resolve` finds what a policy extends, `chain` are the files that extend it."""
     notes = Notes(document)
     top = Keys(notes, (), document.value, FILE_KEYS, "a policy file")
     policies: tuple[Policy, ...] = ()
@@ -85,15 +87,17 @@ def from_document(document: Document) -> PolicyFile:
     if top.good:
         _version(top)
         roles = _roles(top)
-        policies = _policies(top, roles)
+        policies = _policies(top, roles, resolve, chain)
     if notes.mistakes:
         raise CaseFileError(notes.mistakes)
-    return PolicyFile(file=document.file, policies=policies, digest=_digest(document.value), roles=roles)
+    return PolicyFile(file=document.file, policies=policies, digest=_digest(document.value, policies), roles=roles)
 
 
-def _digest(value: JsonObject) -> str:
+def _digest(value: JsonObject, policies: tuple[Policy, ...]) -> str:
     found = [value["policy"]] if "policy" in value else value["policies"]
-    return digest({**value, "policies": [{k: v for k, v in p.items() if k != "tests"} for p in found], "policy": None})
+    bases = [policy.base_digest for policy in policies if policy.base_digest is not None]
+    plain = {**value, "policies": [{k: v for k, v in p.items() if k != "tests"} for p in found], "policy": None}
+    return digest({**plain, "bases": bases} if bases else plain)
 
 
 def _version(top: Keys) -> None:
@@ -119,7 +123,9 @@ def _roles(top: Keys) -> Mapping[str, tuple[str, ...]] | None:
     return roles
 
 
-def _policies(top: Keys, roles: Mapping[str, tuple[str, ...]] | None) -> tuple[Policy, ...]:
+def _policies(
+    top: Keys, roles: Mapping[str, tuple[str, ...]] | None, resolve: Resolve | None, chain: Chain
+) -> tuple[Policy, ...]:
     notes = top.notes
     entries: list[tuple[Place, Json]] = []
     if "policy" in top and "policies" in top:
@@ -136,7 +142,7 @@ def _policies(top: Keys, roles: Mapping[str, tuple[str, ...]] | None) -> tuple[P
     for place, entry in entries:
         keys = Keys(notes, place, entry, POLICY_KEYS)
         if keys.good:
-            policy = _policy(keys, roles)
+            policy = _policy(keys, roles, base_of(keys, resolve, chain) if "extends" in keys else None)
             twin = next((p for p in found if p.id == policy.id), None)
             if twin is not None:
                 hint = "" if "id" in keys else "give each an `id`"
@@ -145,15 +151,15 @@ def _policies(top: Keys, roles: Mapping[str, tuple[str, ...]] | None) -> tuple[P
     return tuple(found)
 
 
-def _policy(keys: Keys, roles: Mapping[str, tuple[str, ...]] | None) -> Policy:
+def _policy(keys: Keys, roles: Mapping[str, tuple[str, ...]] | None, base: PolicyFile | None) -> Policy:
     tool = _tool(keys)
     name = keys.text("id") if "id" in keys else None
     reader = RuleReader(keys.notes, name or tool, roles)
     rules = reader.read(keys)
-    if not keys.value.get("rules") and not {"default", "scopes", "tier", "attributes"} & set(keys.value):
+    if base is not None:
+        _of_base(base.policies[0], reader, keys)
+    if not keys.value.get("rules") and not {"default", "scopes", "tier", "attributes", "extends"} & set(keys.value):
         keys.notes.wrong(keys.place, "a policy without rules", "expected at least one rule")
-    if len(keys.value.get("rules") or ()) > MAX_RULES:
-        keys.wrong("rules", f"{len(keys.value['rules'])} rules", f"at most {MAX_RULES} in one policy", "split it")
     default, default_need = reader.fallback(keys, "default", allow=True)
     on_unknown: ApprovalNeed | None = reader.fallback(keys, "on_unknown")[1]
     mode: Any = keys.word("mode", get_args(Mode)) or "enforce"
@@ -177,12 +183,27 @@ def _policy(keys: Keys, roles: Mapping[str, tuple[str, ...]] | None) -> Policy:
         limits=tuple(rules.limits),
         tests=_tests(keys, rules),
     )
+    if base is not None:
+        policy = joined(policy, base, keys)
+    count = sum(map(len, (policy.rules, policy.logs, policy.windows, policy.limits)))
+    if count > MAX_RULES:
+        keys.wrong("rules", f"{count} rules", f"at most {MAX_RULES} in one policy", "split it")
     read_by = {a.path for _, condition in policy.conditions for a in condition.attributes}
     if len(read_by) > MAX_ATTRIBUTES:
         keys.wrong(
             "rules", f"the conditions look at {len(read_by)} attributes", f"at most {MAX_ATTRIBUTES} in one policy", "split it"
         )
     return policy
+
+
+def _of_base(base: Policy, reader: RuleReader, keys: Keys) -> None:
+    """Tests may name inherited rules; whom they ask must have people in this file, too."""
+    for rule in (*base.rules, *base.logs, *base.windows, *base.limits):
+        reader.out.names.setdefault(inherited_name(rule, base), keys.notes.line(keys.at("extends")))
+    asked = [*(rule.need for rule in base.rules), *(limit.need for limit in base.limits)]
+    for need in (*asked, base.default_need, base.on_unknown):
+        if need is not None:
+            reader.known_role(keys, "extends", need.role, need.count)
 
 
 def _tool(keys: Keys) -> str:

@@ -164,6 +164,9 @@ class Policy:
     windows: tuple[WindowRule, ...] = ()
     limits: tuple[LimitRule, ...] = ()
     tests: tuple[PolicyTest, ...] = ()
+    base: str | None = None
+    """The file whose policy it extends."""
+    base_digest: str | None = None
 
     @property
     def where(self) -> str:

@@ -17,11 +17,15 @@ from .tiers import default_of, people
 
 _DIGITS = 2_200
 """Sums of limits are exact: a number has an exponent of a thousand at most."""
+_EXACT = Context(prec=_DIGITS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Opinion:
-    """A verdict on its way: policies are combined by taking the strictest."""
+    """A verdict on its way: policies are combined by taking the strictest.
+
+    Not frozen: that would cost each call twice as much.
+    """
 
     verdict: Verdict
     reason: Reason
@@ -230,8 +234,8 @@ def _limited(found: Opinion, policy: Policy, request: Request, values: Values) -
             continue
         if holds is None or amount is None or not spent.is_finite():
             return _undecided_limit(limit, values)
-        found = replace(found, charges=(*found.charges, Charge(limit=limit.key, amount=amount)))
-        if Context(prec=_DIGITS).add(spent, amount) > limit.max:
+        found.charges = (*found.charges, Charge(limit=limit.key, amount=amount))
+        if _EXACT.add(spent, amount) > limit.max:
             found = _over(found, limit)
         if found.verdict == "deny":
             return found
@@ -281,7 +285,7 @@ def _over(found: Opinion, limit: LimitRule) -> Opinion:
 def _floored(found: Opinion, bound: Bound, tool: BoundTool) -> Opinion:
     """Not below the people that the tier asks for; a ticket may say so, but not for tier 4."""
     least = people(tool.tier, tool.contract, thresholds=bound.thresholds)
-    needs = united(found.needs)  # two rules that ask the same role ask one and the same person
+    needs = united(found.needs) if found.needs else ()  # two rules that ask the same role ask one and the same person
     have = sum(need.count for need in needs)
     if found.verdict == "deny" or found.abstains or have >= least:
         return found

@@ -7,7 +7,7 @@ evidence of tier 4). They may be finer than decisions are, never coarser; what i
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -242,7 +242,11 @@ def product(one: Sequence[Cells], other: Sequence[Cells]) -> list[Cells]:
 
 def request_at(table: Table, cell: int, tool: BoundTool) -> Request | None:
     """The call of a cell; None where its values exclude each other (an attribute, and what is inside of it)."""
-    values = table.values(cell)
+    return request_of(table.values(cell), tool)
+
+
+def request_of(values: Mapping[Path, Entry], tool: BoundTool) -> Request | None:
+    """The same, from the values themselves."""
     given: dict[str, dict[str, Any]] = {"args": {}, "context": {}, "principal": {}, "session": {}}
     for path, entry in values.items():
         if path[0] in given and entry.first.value is not MISSING and not _put(given[path[0]], path[1:], entry.first.value):
@@ -284,7 +288,7 @@ def _put(inside: dict[str, Any], path: Path, value: Any) -> bool:
     return True
 
 
-def _is_so(request: Request, values: dict[Path, Entry], tool: BoundTool) -> bool:
+def _is_so(request: Request, values: Mapping[Path, Entry], tool: BoundTool) -> bool:
     if all(len(path) <= 2 for path in values):
         return True
     seen = Values(request, frozenset(), tool.facts)
@@ -327,4 +331,4 @@ def attribute_of(tool: BoundTool, request: Request) -> Any:
     return get
 
 
-__all__ = ["Region", "attribute_of", "builder_for", "cut", "regions", "request_at"]
+__all__ = ["Region", "attribute_of", "builder_for", "cut", "regions", "request_at", "request_of"]

@@ -18,8 +18,6 @@ from .places import place_in
 from .tokens import ConditionError
 
 Place = tuple[PathItem, ...]
-LATER = ("extends",)
-"""Keys that the format will have."""
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
 
 
@@ -62,9 +60,7 @@ class Keys:
         if not self.good:
             notes.wrong(place, f"{what or _name(place)}: {sentence('type', wanted='object', found=value)}", value=True)
         for key in self.value:
-            if key in LATER and key not in known:
-                notes.wrong((*place, key), f"{key}: not supported by this version")
-            elif key not in known:
+            if key not in known:
                 notes.wrong(
                     (*place, key), f"unknown key {key!r}", f"expected one of {', '.join(known)}", did_you_mean(key, known)
                 )

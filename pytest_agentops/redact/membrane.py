@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from functools import lru_cache
 
 from ..schema import paths
@@ -55,10 +54,15 @@ class Membrane:
         `keys` are exact keys (at any depth) or JSON paths whose values are secrets. What `passthrough` names stays as it is.
         """
         if not keys and not passthrough:
-            with self._lock, suppress(_Found):
-                return self._copied(value)
-        names = frozenset(key for key in keys if not paths.is_path(key))
-        places = _places(value, keys)
+            try:
+                with self._lock:
+                    return self._copied(value)
+            except _Found:
+                pass  # the long way replaces it
+        names, whole_paths = _names(tuple(keys))
+        if names and not passthrough and not whole_paths and not _has_key(value, names):
+            return self.hide(value)
+        places = _places(value, whole_paths)
         clear_names = frozenset(key for key in passthrough if not paths.is_path(key))
         hiding = _Hiding(self, names, places, clear_names, _places(value, passthrough))
         with self._lock:
@@ -104,6 +108,8 @@ class Membrane:
             if (self._known is not None and self._known.search(value)) or (self._hint is not None and self._hint.search(value)):
                 raise _Found
             return value
+        if value is None:
+            return None
         if isinstance(value, dict):
             return {self._copied(key): self._copied(inner) for key, inner in value.items()}
         return [self._copied(inner) for inner in value] if isinstance(value, list) else value
@@ -232,6 +238,19 @@ class _Hiding:
         if isinstance(value, list):
             return [self.secret(kind, v) for v in value]
         return self.membrane.field(kind, value)
+
+
+@lru_cache(maxsize=256)
+def _names(keys: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Keys at any depth, and JSON paths."""
+    return frozenset(key for key in keys if not paths.is_path(key)), tuple(key for key in keys if paths.is_path(key))
+
+
+def _has_key(value: Json, names: frozenset[str]) -> bool:
+    """Whether one of these keys stands anywhere in the value."""
+    if isinstance(value, dict):
+        return not names.isdisjoint(value) or any(_has_key(inner, names) for inner in value.values())
+    return isinstance(value, list) and any(_has_key(inner, names) for inner in value)
 
 
 def _places(value: Json, keys: Sequence[str]) -> frozenset[paths.Concrete]:

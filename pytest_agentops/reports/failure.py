@@ -82,6 +82,7 @@ _PROBLEMS = {
     "miss": "a call that the recording cannot answer",
     "unused": "recorded calls that were not made",
     "closed": "a call after the end",
+    "contract": "a read that wrote",
     "bypass": "a tool called beside the guard",
     "forked": "a call in a forked child",
     "budget": "the budget",

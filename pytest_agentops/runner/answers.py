@@ -109,8 +109,8 @@ class TapeAnswers:
     def call(self, pending: Pending) -> None:
         real = self._real(pending)
         slot = self._begin(pending)
-        tool = self._tool(pending)
         try:
+            tool = self._tool(pending)
             with inside_tool():
                 value = self.run_async(ainvoke(tool, real)) if tool.is_async else invoke(tool, real)
         except LoadError as error:
@@ -123,8 +123,8 @@ class TapeAnswers:
     async def acall(self, pending: Pending) -> None:
         real = self._real(pending)
         slot = self._begin(pending)
-        tool = self._tool(pending)
         try:
+            tool = self._tool(pending)
             # a sync tool runs in place: what it holds (a database handle, a browser) may belong to this thread
             with inside_tool():
                 value = await ainvoke(tool, real) if tool.is_async else invoke(tool, real)
@@ -140,8 +140,9 @@ class TapeAnswers:
         tool = self.toolbox.tool(pending.call.tool)
         if not (pending.shadowed and pending.contract.writes and tool.dry_run is not None):
             return tool
+        dry = tool.dry()
         self.dry_runs += 1
-        return tool.dry()
+        return dry
 
     def _real(self, pending: Pending) -> JsonObject:
         """The arguments with the real values back in place; they too must fit: a schema accepts a placeholder anywhere."""

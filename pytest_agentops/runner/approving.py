@@ -19,6 +19,7 @@ from .budget import BudgetMeter
 from .guard import Edited, Pending
 
 if TYPE_CHECKING:
+    from ..approvals.recorded import Recorded
     from ..tape.player import Player
     from ..tape.values import TrialValues
     from .auditing import TrialAudit
@@ -46,6 +47,7 @@ class ApprovalStage:
         player: Player | None,
         diverged: Callable[[], None],
         dry_run: Callable[[Pending], Json],
+        recorded: Recorded | None = None,
     ) -> None:
         self.desk = desk
         self.trial = trial
@@ -58,6 +60,7 @@ class ApprovalStage:
         self.player = player
         self.diverged = diverged
         self.dry_run = dry_run
+        self.recorded = recorded
 
     def before(self, pending: Pending) -> None:
         pending.approval = None
@@ -70,9 +73,11 @@ class ApprovalStage:
         action = self.action(pending)
         with self.meter.paused():
             outcome = self.desk.ask(action, terms(needs), after=pending.edited, dry_run=self.dry_run(pending), why=why)
+        for act in outcome.acts:  # what an edit holds is no secret yet, and the reasons may repeat it
+            self.hide(act.edit, pending.sensitive)
         if self.audit is not None:
-            self.audit.asked(pending, outcome)
-        self._take(pending, outcome)
+            self.audit.asked(pending, outcome, [self.hide(act.for_audit()) for act in outcome.acts])
+        self._take(pending, replace(outcome, message=str(self.hide(outcome.message))))
 
     def _stands(self, pending: Pending) -> None:
         """An edited call that needs nobody any more runs as it was edited."""
@@ -95,10 +100,12 @@ class ApprovalStage:
         elif outcome.kind == "timed_out":
             raise pending.stop(outcome.message, decision="deny", reason="approval_timeout", rule=rule)
         else:
-            raise self._interrupt(pending, outcome.message)
+            raise self._interrupt(pending, outcome)
 
-    def _interrupt(self, pending: Pending, message: str) -> Interrupted:
-        said, _, cure = str(self.hide(message)).partition("\n")
+    def _interrupt(self, pending: Pending, outcome: Outcome) -> Interrupted:
+        said, _, cure = outcome.message.partition("\n")
+        near = self.recorded.close_to(outcome.request) if self.recorded is not None else None
+        cure = f"  {near}\n{cure}" if near is not None else cure
         pending.stopped(said, decision="deny", reason="approval_unanswered", rule=pending.call.rule)
         error = Interrupted(said, tool=pending.call.tool, cure=cure)
         if self.meter.interrupted is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -90,15 +90,15 @@ class TrialAudit:
                 more=more,
             )
 
-    def asked(self, pending: Pending, outcome: Outcome) -> None:
-        """Who was asked, and what everyone said."""
+    def asked(self, pending: Pending, outcome: Outcome, answers: Sequence[JsonObject]) -> None:
+        """Who was asked, and what everyone said, without the secrets in it."""
         entry = pending.entry
         if entry is None:
             return
         with _denied(pending):
             entry.requested(outcome.request.as_json())
-            for act in outcome.acts:
-                entry.answered(act.for_audit())
+            for answer in answers:
+                entry.answered(answer)
 
     def let_through(self, pending: Pending, source: str) -> None:
         """The call goes to the tape or to the tool now."""

@@ -141,6 +141,12 @@ class BudgetMeter:
             }
         return {name: value for name, value in found.items() if value is not None}
 
+    @property
+    def model(self) -> str | None:
+        """The model that the strictest step taken so far names; None while there is none."""
+        named = [step for step in self.degraded if step.model is not None]
+        return max(named, key=lambda step: step.at).model if named else None
+
     def share(self) -> float | None:
         """The greatest share of a declared limit that was used; None where one is unknown or none is declared."""
         with self._lock:

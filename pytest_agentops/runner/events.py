@@ -48,7 +48,7 @@ def events(run: Run) -> list[JsonObject]:
     return lines
 
 
-def write_events(run: Run, path: Path) -> None:
+def write_events(run: Run, path: str | Path) -> None:
     """Write the file in one go; what an earlier run left there is replaced, never appended to.
 
     It has all that the results file will have, so this is where both are kept free of secrets.
@@ -56,12 +56,12 @@ def write_events(run: Run, path: Path) -> None:
     data = without_secrets(run, _text)
     if data is None:
         run.events = None
-        path.unlink(missing_ok=True)
+        Path(path).unlink(missing_ok=True)
         return
     try:
         _write(path, data)
     except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
         _write(path, data)
 
 
@@ -71,11 +71,12 @@ def _text(run: Run) -> bytes:
     return dumps(parted)[1:-1].replace(_PARTS, "\n").removesuffix(_END).encode() + b"\n"
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write(path: str | Path, data: bytes) -> None:
     # over the old bytes, then cut to length: emptying a file that the disk has seen costs more than the rest of the writing
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
     try:
         os.write(handle, data)
-        os.ftruncate(handle, len(data))
+        if os.fstat(handle).st_size > len(data):
+            os.ftruncate(handle, len(data))
     finally:
         os.close(handle)

@@ -12,7 +12,7 @@ from ..schema.contract import Contract
 from ..schema.run import Problem
 from ..schema.validate import holds_placeholder
 from ..schema.values import Json, digest
-from ..tools.arguments import invoke
+from ..tools.arguments import ainvoke, invoke
 from .budget import BudgetMeter
 from .guard import Pending, Stage
 from .inside import inside_tool
@@ -52,6 +52,15 @@ class Governance:
 def policy_pin(files: Sequence[PolicyFile]) -> str | None:
     """One digest for all policy files, whatever their order."""
     return None if not files else files[0].digest if len(files) == 1 else digest(sorted(f.digest for f in files))
+
+
+def roles_of(files: Iterable[PolicyFile]) -> dict[str, frozenset[str]]:
+    """Who has which role: of several files that name one, who stands in all of them, so that no file widens another."""
+    found: dict[str, frozenset[str]] = {}
+    for file in files:
+        for role, people in (file.roles or {}).items():
+            found[role] = found.get(role, frozenset(people)) & frozenset(people)
+    return found
 
 
 def redacted_fields(files: Iterable[PolicyFile], contracts: Mapping[str, Contract]) -> dict[str, tuple[str, ...]]:
@@ -120,7 +129,13 @@ def bound(files: Sequence[PolicyFile], contracts: Mapping[str, Contract], contex
 
 
 def govern(
-    trial: Trial, chosen: Plan, session: Session, toolbox: Toolbox, cassette: ToolsCassette | None, meter: BudgetMeter
+    trial: Trial,
+    chosen: Plan,
+    session: Session,
+    toolbox: Toolbox,
+    cassette: ToolsCassette | None,
+    meter: BudgetMeter,
+    run_async: Callable[..., Json],
 ) -> Governance:
     """The stages of one trial; those that it does not need are left out."""
     fields, contracts = trial.case.fields, session.contracts
@@ -144,7 +159,8 @@ def govern(
     asks = any(step.require_approval for step in (fields.budget.degrade if fields.budget else None) or ())
     if policies is None and not asks and trial.audit is None:
         return Governance(stages=tuple(stages), pin=pin)
-    return _with_people(trial, chosen, session, toolbox, cassette, stages, police, pin)
+    dry_run = _dry_run(chosen, toolbox, session, run_async)
+    return _with_people(trial, chosen, session, cassette, stages, police, pin, dry_run)
 
 
 def _clock(stated: str | None, session: Session) -> Callable[[], dt.datetime | None]:
@@ -159,11 +175,11 @@ def _with_people(
     trial: Trial,
     chosen: Plan,
     session: Session,
-    toolbox: Toolbox,
     cassette: ToolsCassette | None,
     stages: list[Stage],
     police: PolicyStage,
     pin: str | None,
+    dry_run: Callable[[Pending], Json],
 ) -> Governance:
     from ..approvals.desk import Desk
     from ..approvals.scripted import Script
@@ -177,8 +193,7 @@ def _with_people(
     terminal = trial.terminal() if chosen.live and trial.terminal is not None else None
     if terminal is not None:
         approvers.append(terminal)
-    roles = {role: people for file in trial.policies for role, people in (file.roles or {}).items()}
-    desk = Desk(approvers, clock=lambda: session.values.moment or dt.datetime.now(dt.UTC), roles=roles)
+    desk = Desk(approvers, clock=lambda: session.values.moment or dt.datetime.now(dt.UTC), roles=roles_of(trial.policies))
     approval = ApprovalStage(
         desk,
         trial=f"{case.suite}/{case.name}#{trial.number}",
@@ -190,7 +205,8 @@ def _with_people(
         audit=None,
         player=session.player,
         diverged=session.diverged,
-        dry_run=_dry_run(chosen, toolbox, session),
+        dry_run=dry_run,
+        recorded=recorded,
     )
     if trial.audit is not None:
         about = {"case": f"{case.suite}/{case.name}", "trial": trial.number, "mode": chosen.mode, "principal": approval.principal}
@@ -214,7 +230,7 @@ def _recorded(chosen: Plan, cassette: ToolsCassette | None) -> Recorded | None:
         raise CassetteError(str(error), path=cassette.file, cure="record it again, or correct the file") from None
 
 
-def _dry_run(chosen: Plan, toolbox: Toolbox, session: Session) -> Callable[[Pending], Json]:
+def _dry_run(chosen: Plan, toolbox: Toolbox, session: Session, run_async: Callable[..., Json]) -> Callable[[Pending], Json]:
     """What the tool says that it would do, for the approver; only where the tool could be called at all."""
 
     def ask(pending: Pending) -> Json:
@@ -222,8 +238,9 @@ def _dry_run(chosen: Plan, toolbox: Toolbox, session: Session) -> Callable[[Pend
         if not chosen.tools.live or tool.dry_run is None or pending.contract.answers is not None:
             return None
         try:
+            dry, args = tool.dry(), session.membrane.reveal(pending.call.sent or pending.args)
             with inside_tool():
-                value = invoke(tool.dry(), session.membrane.reveal(pending.call.sent or pending.args))
+                value = run_async(ainvoke(dry, args)) if dry.is_async else invoke(dry, args)
             return session.membrane.hide(_plain(value), pending.sensitive)
         except Exception as error:  # the approver is told, and decides without it
             return {"error": f"{type(error).__name__}: {session.membrane.hide(str(error))}"}

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from ..tools.direct import INSIDE
+from ..tools.direct import AGENTS, INSIDE, is_agents
 
 
 @contextmanager
@@ -38,11 +38,11 @@ def carried() -> Iterator[None]:
 
     def started(thread: threading.Thread) -> None:
         if is_inside_tool():
-            setattr(thread, "run", partial(_as, True, thread.run))  # noqa: B010
+            setattr(thread, "run", partial(_as, True, False, thread.run))  # noqa: B010
         start(thread)
 
     def submitted(pool: ThreadPoolExecutor, job: Callable[..., Any], /, *args: Any, **options: Any) -> Any:
-        return submit(pool, partial(_as, is_inside_tool(), job), *args, **options)
+        return submit(pool, partial(_as, is_inside_tool(), is_agents(), job), *args, **options)
 
     setattr(threading.Thread, "start", started)  # noqa: B010
     setattr(ThreadPoolExecutor, "submit", submitted)  # noqa: B010
@@ -53,9 +53,10 @@ def carried() -> Iterator[None]:
         setattr(ThreadPoolExecutor, "submit", submit)  # noqa: B010
 
 
-def _as(inside: bool, job: Callable[..., Any], /, *args: Any, **options: Any) -> Any:
-    token = INSIDE.set(inside)
+def _as(inside: bool, agents: bool, job: Callable[..., Any], /, *args: Any, **options: Any) -> Any:
+    tool, agent = INSIDE.set(inside), AGENTS.set(agents)
     try:
         return job(*args, **options)
     finally:
-        INSIDE.reset(token)
+        INSIDE.reset(tool)
+        AGENTS.reset(agent)

@@ -103,7 +103,7 @@ def _approvals(setting: Setting) -> list[JsonObject]:
         return []
     from ..approvals.recorded import to_json
 
-    kept = [setting.session.values.fold(setting.session.membrane.hide(act)) for act in to_json(desk.acts)]
+    kept = [setting.session.hidden_act(act) for act in to_json(desk.acts)]
     return [*(setting.cassette.approvals if setting.player is not None and setting.cassette is not None else ()), *kept]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ..schema.call import Call
@@ -23,9 +23,12 @@ def without_secrets(run: Run, text: Text) -> bytes | None:
     membrane = run.membrane
     if membrane is None:
         return text(run)
-    said = "\n".join(
-        text for check in run.checks for value in (check.wanted, check.measured, check.why) for text in _texts(value)
-    )
+    texts: list[str] = []
+    for check in run.checks:
+        texts.append(check.why)
+        _collect(check.wanted, texts)
+        _collect(check.measured, texts)
+    said = "\n".join(texts)
     if membrane.hide(said) != said:  # all at once, since there hardly ever is one
         run.checks = [_hidden_check(check, membrane.hide) for check in run.checks]
     data = text(run)
@@ -41,16 +44,17 @@ def without_secrets(run: Run, text: Text) -> bytes | None:
     return None if membrane.scan(data) else data
 
 
-def _texts(value: Json) -> Iterator[str]:
+def _collect(value: Json, texts: list[str]) -> None:
+    """Every text in a value."""
     if isinstance(value, str):
-        yield value
+        texts.append(value)
     elif isinstance(value, dict):
-        for key, inner in value.items():
-            yield key
-            yield from _texts(inner)
+        texts.extend(value)
+        for inner in value.values():
+            _collect(inner, texts)
     elif isinstance(value, list):
         for inner in value:
-            yield from _texts(inner)
+            _collect(inner, texts)
 
 
 def _hidden_check(check: CheckResult, hide: Callable[[Json], Json]) -> CheckResult:

@@ -13,6 +13,7 @@ import pytest
 
 from ..errors import AgentOpsError, LoadError, MissingCassette, NetworkBlocked
 from ..redact.membrane import Membrane
+from ..schema.pins import Pins
 from ..tape.cassette import ToolsCassette, missing, read
 from ..tape.player import Player
 from ..tape.recorder import Recorder
@@ -21,7 +22,7 @@ from ..tape.values import TrialValues
 from ..tools.toolbox import Toolbox
 from .answers import TapeAnswers
 from .budget import BudgetMeter
-from .governance import govern, hidden_again, redacted_fields
+from .governance import govern, hidden_again, policy_pin, redacted_fields
 from .guard import Guard
 from .invoke import AgentLoop, ToolLoop
 from .model import ModelLayer
@@ -101,7 +102,7 @@ def set_up(trial: Trial, chosen: Plan, membrane: Membrane) -> Setting:
         run_async=tool_loop.run,
         pay=session.pay,
     )
-    governance = govern(trial, chosen, session, toolbox, cassette, meter)
+    governance = govern(trial, chosen, session, toolbox, cassette, meter, tool_loop.run)
     session.guard = Guard(governance.stages, answers)
     model_cassette = _model_cassette(trial, chosen, cassette)
     return Setting(
@@ -164,7 +165,9 @@ def _player(trial: Trial, chosen: Plan, cassette: ToolsCassette | None, toolbox:
     if cassette is None or not chosen.tools.replay:
         return None
     how = trial.case.fields.replay
-    return Player(cassette, toolbox.contracts, order=how.order if how else "any", repeat_reads=chosen.swapped)
+    pins = Pins(policy=policy_pin(trial.policies))
+    order = how.order if how else "any"
+    return Player(cassette, toolbox.contracts, order=order, repeat_reads=chosen.swapped, pins=pins)
 
 
 def _model_cassette(trial: Trial, chosen: Plan, cassette: ToolsCassette | None) -> ModelCassette | None:

@@ -14,7 +14,7 @@ from ..redact.membrane import Membrane
 from ..redact.secrets import from_environment
 from ..schema import money
 from ..schema.run import BudgetUse, Problem, Run
-from ..tools.direct import watching
+from ..tools.direct import watch_strays, watching
 from .conversation import converse, turns_of
 from .forks import end_child, fork_notes
 from .inside import carried
@@ -129,28 +129,25 @@ def _converse(setting: Setting, run: Run) -> BaseException | None:
     threads = set(threading.enumerate())
     failure: BaseException | None = None
 
-    def beside(name: str) -> None:
-        """Threads that were there before are none of the agent's: a server of a fixture, say."""
-        here = threading.current_thread()
-        if here not in threads or here is threading.main_thread():
-            session.beside(name)
-
-    try:
-        with watching(beside):
+    # live, threads that were there before are none of the agent's: a server of a fixture, say; in replay nobody calls a tool
+    with watching(session.beside, older=threads if setting.plan.tools.live else ()):
+        try:
             run.output = converse(setting)
-    except BaseException as error:  # TrialTimeout, sys.exit() and pytest.skip() in an agent are its failures, too
+        except BaseException as error:  # TrialTimeout, sys.exit() and pytest.skip() in an agent are its failures, too
+            if session.is_copy:
+                end_child(error)
+            if ends_the_session(error):
+                session.close()
+                raise
+            failure = error
+            run.error = trace_of(error)
         if session.is_copy:
-            end_child(error)
-        if ends_the_session(error):
-            session.close()
-            raise
-        failure = error
-        run.error = trace_of(error)
-    if session.is_copy:
-        end_child(None)
-    setting.agent_loop.close()
-    left = wait_for_threads(threads, besides=setting.tool_loop.thread)
-    if left and not setting.plan.live:
-        network_guard().stray(left, trial.on_late)
+            end_child(None)
+        setting.agent_loop.close()
+        left = wait_for_threads(threads, besides=setting.tool_loop.thread)
+    if left:
+        watch_strays(session.beside, left)
+        if not setting.plan.live:
+            network_guard().stray(left, trial.on_late)
     session.close()
     return failure

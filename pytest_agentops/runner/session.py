@@ -262,6 +262,14 @@ class Session:
         more = self.redacted.get(contract.name)
         return contract.sensitive if more is None else (*contract.sensitive, *more)
 
+    def hidden_act(self, act: JsonObject) -> JsonObject:
+        """A human act as files may hold it: what a tool calls sensitive is so in an edit, too."""
+        if act.get("edit"):
+            keys = self.sensitive(self.contracts.get(act["tool"], _NOBODY))
+            act = {**act, "edit": self.membrane.hide(act["edit"], keys)}
+        hidden: JsonObject = self.values.fold(self.membrane.hide(act))
+        return hidden
+
     def _refuse_late(self, name: str) -> None:
         if self._closed:
             text = f"{name} was called after the agent had returned; wait for your threads and tasks before returning"
@@ -313,16 +321,18 @@ class Session:
     def answered_again(self, pending: Pending) -> None:
         """An idempotency key came again: where the recorded run had called the tool for it, that recording is not unused."""
         if self.player is not None:
-            self.player.repeated(pending.call.tool, self.values.fold(pending.call.sent or pending.args))
+            self.player.repeated(pending.call.tool, self.values.fold(pending.args))
 
     def beside(self, name: str) -> None:
         """The agent called a tool's function directly: no stage has seen it, so it is refused and fails the trial."""
-        if self._closed or self.is_copy:
-            return
+        if self.is_copy:
+            raise fork_notes().refuse(self.number, name)
         text = (
             f"{name} was called beside the guard: the function itself, not the toolbox\n"
             f"  cure: tools.call({name!r}, ...), or tools.functions()[{name!r}] for a framework"
         )
+        with self._lock:
+            self._refuse_late(name)
         self.latch(Problem(kind="bypass", text=text, data={"tool": name}))
         raise ToolBlocked(text, tool=name, reason="tool_unknown")
 
@@ -352,3 +362,5 @@ class Session:
             for name in running:
                 text = f"{name} still ran when the agent had returned; wait for your threads and tasks before returning"
                 self.problems.append(Problem(kind="closed", text=text, data={"tool": name}))
+            if not self._running:  # nobody needs it any more, and it holds the session: memory is free without a collection
+                self.guard = None

@@ -128,7 +128,7 @@ def _governed(setting: Setting, run: Run) -> None:
     """What humans did, what became of the budget; and the end of the trial in the audit log."""
     session, governance, meter = setting.session, setting.governance, setting.meter
     if governance.desk is not None:
-        run.interventions = [session.values.fold(session.membrane.hide(act)) for act in governance.desk.interventions]
+        run.interventions = [session.hidden_act(act) for act in governance.desk.interventions]
         report_unused(governance, session)
     over = "seconds" if meter.timed_out else meter.exceeded.what if meter.exceeded is not None else None
     run.budget = BudgetUse(exceeded=over, degraded=tuple(session.degradations), share=meter.share())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,9 +12,9 @@ from ..errors import ToolFailed
 from ..schema.contract import Contract
 from ..schema.policy import ApprovalNeed
 from ..schema.suggest import did_you_mean
-from ..schema.validate import Violation, violations
+from ..schema.validate import Violation
 from ..schema.values import Json, JsonObject, canonical
-from ..tools.arguments import check, normalise
+from ..tools.arguments import check, check_result, normalise
 from .budget import BudgetMeter
 from .guard import Pending
 
@@ -46,10 +47,9 @@ class ContractStage:
         """Nothing was put aside."""
 
     def after(self, pending: Pending) -> None:
-        schema = pending.contract.returns
-        if pending.error is not None or schema is None or not self.enforce:
+        if pending.error is not None or not self.enforce:
             return
-        wrong = violations(schema, pending.result)
+        wrong = check_result(pending.contract, pending.result)
         if wrong:
             message = f"{pending.call.tool}: the result does not fit its contract: {_sentence(wrong)}"
             pending.call.reason = "result_invalid"
@@ -103,7 +103,8 @@ class IdempotencyStage:
                 message = f"{tool}: this idempotency key was used for other arguments; a new call needs a new key"
                 raise pending.stop(message, decision="invalid", reason="idempotency_conflict")
             if known.done:
-                pending.result, pending.clear, pending.in_clear = known.result, known.clear, known.in_clear
+                pending.result, pending.clear = copy.deepcopy((known.result, known.clear))
+                pending.in_clear = known.in_clear
                 pending.answered = pending.call.stored = True
                 self._on_stored(pending)
             elif known.owner is pending or known.owner.call.error is not None or known.owner.error is not None:
@@ -125,8 +126,9 @@ class IdempotencyStage:
         with self._lock:
             known = self._known.get(key) if key is not None else None
             if known is not None and known.owner is pending and pending.error is None:
-                known.done, known.result = True, pending.result
-                known.clear, known.in_clear = pending.clear, pending.in_clear
+                # a copy: the agent gets the other one, and may do with it what it likes
+                known.result, known.clear = copy.deepcopy((pending.result, pending.clear))
+                known.done, known.in_clear = True, pending.in_clear
 
     def _key(self, pending: Pending) -> tuple[str, str] | None:
         name = pending.contract.idempotency_key

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..errors import AgentOpsError
 from ..schema.run import Problem, Run, State
 from ..schema.values import Json
+from .inside import inside_tool
 from .setting import Setting, Written
 
 BETWEEN = (
@@ -17,7 +18,8 @@ def after_turn(setting: Setting) -> None:
     """Note what is known of the state at the end of a turn."""
     player = setting.player
     if player is None:
-        setting.turn_ends.append(setting.toolbox.snapshot())
+        with inside_tool():  # between two turns: who reads it is no agent
+            setting.turn_ends.append(setting.toolbox.snapshot())
     elif not any(player.writes(r) for r in player.unused()):
         setting.turn_ends.append(Written.ALL)
     else:
@@ -32,10 +34,25 @@ def settle_state(setting: Setting, run: Run) -> None:
     except AgentOpsError as error:
         setting.session.latch(Problem(kind="setup", text=str(error)))
         run.state = State(why=str(error))
+    _readers(setting, run)
     for turn, end in zip(run.turns, setting.turn_ends, strict=False):
         turn.state = _of_turn(setting, run.state, end)
     if run.turns:
         run.turns[-1].state = run.state
+
+
+def _readers(setting: Setting, run: Run) -> None:
+    """Tools of tier 0 only read: where no other was called and the state changed, one of them says so falsely."""
+    contracts = setting.session.contracts
+    called = sorted({call.tool for call in run.calls if call.reached})
+    if not called or not run.state.known or run.state.before == run.state.after:
+        return
+    if all(name in contracts and contracts[name].tier == 0 for name in called):
+        text = (
+            f"only tools of tier 0 were called ({', '.join(called)}), and the state changed\n"
+            "  cure: declare the one that writes: effect and tier in its contract"
+        )
+        setting.session.latch(Problem(kind="contract", text=text, data={"tools": called}))
 
 
 def _of_turn(setting: Setting, whole: State, end: Json | Written) -> State:

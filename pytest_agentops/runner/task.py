@@ -38,7 +38,7 @@ class Task:
     ) -> None:
         self.text = text
         self.messages = messages
-        self.model = model
+        self._model = model
         self.prompt = prompt
         self.context = context
         self._setup = setup
@@ -47,6 +47,11 @@ class Task:
         """An id that stays the same over the turns of one trial."""
         self.session = session
         """The trial's own record: for built-in agents and adapters."""
+
+    @property
+    def model(self) -> str | None:
+        """The model to ask: the case's, or another once its budget says so (`budget.degrade`); read it for every request."""
+        return self.session.meter.model or self._model
 
     @property
     def setup(self) -> Mapping[str, Json]:

@@ -54,9 +54,8 @@ class Contract:
     where: str = ""
     """file:line or module:name of the declaration, for messages."""
 
-    def __hash__(self) -> int:
-        """By identity: what is derived from a contract (its pin, its compiled schema) is kept with this very object."""
-        return id(self)
+    # by identity: what is derived from a contract (its pin, its compiled schema) is kept with this very object
+    __hash__ = object.__hash__
 
     @property
     def writes(self) -> bool:

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from .raw_file import read_bytes
 from .values import Json, dumps, loads
 
 _CHECK = 64
@@ -37,8 +38,7 @@ class ParsedCache:
             return None
         name = self._name(kind, texts)
         try:
-            with open(f"{self._folder}{os.sep}{name}", "rb") as file:
-                data = file.read()
+            data = read_bytes(f"{self._folder}{os.sep}{name}")
         except OSError:
             return None
         payload = data[_CHECK:]

@@ -24,6 +24,7 @@ ProblemKind: TypeAlias = Literal[
     "cassette",
     "bypass",
     "closed",
+    "contract",
     "forked",
     "budget",
     "timeout",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import enum
+import functools
 import hashlib
 import json
 import math
@@ -37,6 +38,7 @@ class NotJson(ValueError):
         self.found = found
 
 
+@functools.lru_cache(maxsize=1024)
 def number(text: str) -> int | float | Decimal:
     """The JSON number that `text` writes; a `Decimal` only where a float would lose digits."""
     try:
@@ -57,10 +59,16 @@ def jsonable(value: object, path: str = "$") -> Json:
 
     Raises `NotJson`, naming the place, for anything else; NaN and infinities are not JSON.
     """
-    if value is None or (isinstance(value, (bool, str)) and not isinstance(value, enum.Enum)):
+    kind = type(value)
+    if kind in _PLAIN:
         return value
+    if kind is dict:
+        items: JsonObject = value  # type: ignore[assignment]
+        return {_key(k, path): v if type(v) in _PLAIN else jsonable(v, f"{path}.{k}") for k, v in items.items()}
     if isinstance(value, enum.Enum):
         return jsonable(value.value, path)
+    if isinstance(value, str):
+        return str.__str__(value)  # of a subclass only the letters: who compares it later is not to be lied to
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
@@ -70,7 +78,7 @@ def jsonable(value: object, path: str = "$") -> Json:
     if isinstance(value, Decimal):
         if not value.is_finite() or abs(value.adjusted()) > MAX_EXPONENT:
             raise NotJson(path, "Decimal", f"{value!r} is not a JSON number")
-        return _exact(value)
+        return _exact(Decimal(value))
     if isinstance(value, Mapping):
         return {_key(k, path): jsonable(v, f"{path}.{k}") for k, v in value.items()}
     if isinstance(value, (list, tuple)):
@@ -80,10 +88,14 @@ def jsonable(value: object, path: str = "$") -> Json:
     return _convert(value, path)
 
 
+_PLAIN = frozenset({str, int, bool, type(None)})
+"""What is JSON as it stands."""
+
+
 def _key(key: object, path: str) -> str:
     if not isinstance(key, str):
         raise NotJson(path, type(key).__name__, f"the key {key!r} is no string")
-    return key
+    return str.__str__(key)
 
 
 def _convert(value: object, path: str) -> Json:
@@ -176,11 +188,19 @@ def _dumps_decimals(value: Json, *, sort_keys: bool, indent: int | None) -> str:
 
 def loads(text: str | bytes) -> Json:
     """JSON text to a value; numbers by the rule of this module, NaN and Infinity refused."""
-    return json.loads(text, parse_float=number, parse_constant=_refuse_constant)
+    if isinstance(text, bytes):
+        text = text.decode(json.detect_encoding(text), "surrogatepass")
+    if text.startswith("\ufeff"):
+        raise json.JSONDecodeError("Unexpected UTF-8 BOM (decode using utf-8-sig)", text, 0)
+    return _DECODER.decode(text)
 
 
 def _refuse_constant(text: str) -> Json:
     raise ValueError(f"{text} is not JSON")
+
+
+# made once: json.loads() with these arguments would build a decoder a call
+_DECODER = json.JSONDecoder(parse_float=number, parse_constant=_refuse_constant)
 
 
 def digest(value: Json) -> str:

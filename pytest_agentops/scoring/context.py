@@ -72,12 +72,13 @@ def plain(wanted: Any) -> Json:
     names = getattr(kind, "__dataclass_fields__", None)
     if names is None:
         return wanted
-    return {name: plain(value) for name, known in names.items() if _written(value := getattr(wanted, name), known.default)}
-
-
-def _written(value: Any, default: Any) -> bool:
-    """None says that nothing was written, but for fields with another word for that."""
-    return value is not UNSET and (value is not None or default is not None)
+    out = {}
+    for name, known in names.items():
+        value = getattr(wanted, name)
+        # None says that nothing was written, but for fields with another word for that
+        if value is not UNSET and (value is not None or known.default is not None):
+            out[name] = plain(value)
+    return out
 
 
 _SCALARS = frozenset({str, int, float, bool, type(None)})

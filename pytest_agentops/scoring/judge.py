@@ -80,7 +80,7 @@ def _succeeded(run: Run, results: Sequence[CheckResult]) -> bool:
     return not any(problem.fatal and _ENDS_AS.get(problem.kind) != run.outcome for problem in run.problems)
 
 
-_NEVER_ALLOWED = frozenset({"miss", "bypass", "cassette", "setup", "secret", "closed", "forked", "network", "unused"})
+_NEVER_ALLOWED = frozenset({"miss", "bypass", "cassette", "contract", "setup", "secret", "closed", "forked", "network", "unused"})
 """Problems of the harness, not of the agent's luck: one of them fails the case whatever `pass_if` says."""
 
 

@@ -122,6 +122,10 @@ class Tally:
         cases = sum(self._trials.values())
         out: JsonObject = {}
         for k in range(1, min(trials for trials, _ in self._trials) + 1):
+            if len(self._trials) == 1:  # the mean of equal chances
+                ((trials, good),) = self._trials
+                out[str(k)] = round(comb(good, k) / comb(trials, k), _PLACES)
+                continue
             total = sum(
                 (Fraction(comb(good, k), comb(trials, k)) * times for (trials, good), times in self._trials.items()), Fraction()
             )

@@ -83,8 +83,11 @@ class History:
         read = self._contracts.get(self._calls[index].tool)
         if read is None or not is_read(read):
             return None
+        before = self._before(index, read)
+        if not before and not self.made:
+            return None
         issued = Counter(m.key for m in self.made if touches(m.contract, read))
-        absent = self._before(index, read) - issued
+        absent = before - issued
         if absent:
             return Refusal("early", _tools(absent))
         returned = Counter(m.key for m in self.made if m.returned and touches(m.contract, read))

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..errors import CaseFileError, CassetteError, MissingCassette, Mistake
 from ..schema import document
+from ..schema.raw_file import read_bytes
 
 START = "---\n"
 END = "...\n"
@@ -21,8 +22,7 @@ END = "...\n"
 def read_text(path: Path, shown: str) -> str:
     """The text of a file of a recording; raises `CassetteError` or `MissingCassette`."""
     try:
-        with open(path, "rb") as file:
-            raw = file.read()
+        raw = read_bytes(path)
     except FileNotFoundError:
         raise missing(path, shown=shown) from None
     except OSError as error:

@@ -8,14 +8,17 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import CassetteError, SecretFound
 from ..schema.values import canonical
 from .cassette import dump, read
-from .model.exchange import ModelCassette
 from .overlap import same_but_for_order
 from .recording import Recording, ToolsCassette
 from .staging import Scan, remove, write_files
+
+if TYPE_CHECKING:
+    from .model.exchange import ModelCassette
 
 TOOLS = "tools.yaml"
 PARTIAL = "tools.partial.yaml"
@@ -23,18 +26,19 @@ MODEL = "model.yaml"
 MODEL_PARTIAL = "model.partial.yaml"
 _LONGEST = 161
 """A case's id, ``~`` and a variant's id."""
+_SAFE = re.compile(r"[a-z0-9_~](?:[a-z0-9_~-]*[a-z0-9_~])?")
 
 
 def folder_for(root: Path, suite: str, name: str, trial: int = 1) -> Path:
     """The folder of one trial: ``<suite>/<case>[~<variant>]``, from the second trial on with ``.t<N>``."""
-    return root / _safe(suite) / (_safe(name) if trial == 1 else f"{_safe(name)}.t{trial}")
+    return root.joinpath(_safe(suite), _safe(name) if trial == 1 else f"{_safe(name)}.t{trial}")
 
 
 def _safe(name: str) -> str:
     """A folder name for every system. Ids are safe already; another name is cleaned and told apart by a digest."""
-    clean = re.sub(r"[^a-z0-9_~-]+", "-", name.lower()).strip("-") or "x"
-    if clean == name and len(name) <= _LONGEST:
+    if _SAFE.fullmatch(name) is not None and len(name) <= _LONGEST:
         return name
+    clean = re.sub(r"[^a-z0-9_~-]+", "-", name.lower()).strip("-") or "x"
     return f"{clean[:80]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 

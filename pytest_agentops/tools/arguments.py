@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
+from functools import lru_cache
 from typing import Any
 
 from ..errors import LoadError
 from ..schema.contract import Answer, Contract
 from ..schema.operators import fits
-from ..schema.validate import Violation, fill_defaults, violations
+from ..schema.validate import Schema, Violation, compiled
 from ..schema.values import Json, JsonObject
 from .signature import InvalidArguments, bind
 from .tool import Tool
@@ -18,18 +19,29 @@ __all__ = ["InvalidArguments", "ainvoke", "canned", "check", "check_result", "in
 
 def check(contract: Contract, args: JsonObject, *, placeholders: bool = True) -> list[Violation]:
     """What does not fit the tool's schema; `placeholders=False` for arguments with their real values back in place."""
-    return violations(contract.parameters, args, placeholders=placeholders)
+    return _parameters(contract).violations(args, placeholders=placeholders)
 
 
 def check_result(contract: Contract, result: Json) -> list[Violation]:
     """What does not fit the schema of the result, where there is one."""
-    return [] if contract.returns is None else violations(contract.returns, result)
+    returns = _returns(contract)
+    return [] if returns is None else returns.violations(result)
 
 
 def normalise(contract: Contract, args: JsonObject) -> JsonObject:
     """The arguments with the schema's defaults filled in, so that two calls that mean the same are equal."""
-    filled: JsonObject = fill_defaults(contract.parameters, args)
+    filled: JsonObject = _parameters(contract).fill(args)
     return filled
+
+
+@lru_cache(maxsize=1024)
+def _parameters(contract: Contract) -> Schema:
+    return compiled(contract.parameters)
+
+
+@lru_cache(maxsize=1024)
+def _returns(contract: Contract) -> Schema | None:
+    return None if contract.returns is None else compiled(contract.returns)
 
 
 def canned(contract: Contract, args: JsonObject) -> Answer | None:
@@ -61,5 +73,5 @@ def _call(tool: Tool, args: JsonObject) -> Any:
         raise LoadError(f"{tool.name} is declared without code and cannot be called", ref=tool.where)
     if not tool.typed:
         return tool.function(**args)
-    positional, keywords = bind(tool.function, args, name=tool.name)
+    positional, keywords = bind(tool.signature, args, name=tool.name)
     return tool.function(*positional, **keywords)

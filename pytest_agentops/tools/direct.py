@@ -1,53 +1,95 @@
 """Calls of a tool's function beside the toolbox: a decorated function tells who watches before it runs.
 
 Whether the running code belongs to a tool is a context variable. Who watches is one list a process: a thread that the agent
-starts inherits no context, and it is just such calls that must be seen.
+starts inherits no context, and it is just such calls that must be seen. A function that nobody decorated cannot tell.
 """
 
 from __future__ import annotations
 
 import functools
-import inspect
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
 INSIDE: ContextVar[bool] = ContextVar("pytest_agentops_inside_tool", default=False)
+AGENTS: ContextVar[bool] = ContextVar("pytest_agentops_agents_job", default=False)
+"""Whether the running job was given by an agent to a thread that is older than its trial."""
 
-_WATCHERS: list[Callable[[str], None]] = []
+_NAMES = ("__module__", "__name__", "__qualname__", "__doc__", "__annotations__")
+
+
+class _Watcher:
+    """Whose calls are told to whom."""
+
+    def __init__(self, tell: Callable[[str], None], older: Collection[threading.Thread]) -> None:
+        self.tell = tell
+        self._older = frozenset(older) - {threading.main_thread()}
+
+    def concerns(self) -> bool:
+        """Whether the running code is the agent's."""
+        return AGENTS.get() or threading.current_thread() not in self._older
+
+
+class _Strays(_Watcher):
+    """Threads that outlive their trial."""
+
+    def __init__(self, tell: Callable[[str], None], threads: Collection[threading.Thread]) -> None:
+        super().__init__(tell, ())
+        self.threads = frozenset(threads)
+
+    def concerns(self) -> bool:
+        return threading.current_thread() in self.threads
+
+
+_WATCHERS: list[_Watcher] = []
 
 
 @contextmanager
-def watching(tell: Callable[[str], None]) -> Iterator[None]:
-    """Until the block ends, `tell` hears the name of every decorated tool that is called from outside of a tool; it may raise."""
-    _WATCHERS.append(tell)
+def watching(tell: Callable[[str], None], *, older: Collection[threading.Thread] = ()) -> Iterator[None]:
+    """Until the block ends, `tell` hears the name of every decorated tool that is called from outside of a tool; it may raise.
+
+    What the threads `older` do is not the agent's, unless they do it for the agent.
+    """
+    watcher = _Watcher(tell, older)
+    _WATCHERS.append(watcher)
     try:
         yield
     finally:
-        _WATCHERS.remove(tell)
+        _WATCHERS.remove(watcher)
 
 
-def watched(function: Callable[..., Any], name: Callable[[], str]) -> Callable[..., Any]:
+def watch_strays(tell: Callable[[str], None], threads: Collection[threading.Thread]) -> None:
+    """Go on telling of these threads, for as long as they live."""
+    dead = [w for w in _WATCHERS if isinstance(w, _Strays) and not any(thread.is_alive() for thread in w.threads)]
+    _WATCHERS[:] = [*(w for w in _WATCHERS if w not in dead), _Strays(tell, threads)]
+
+
+def is_agents() -> bool:
+    """Whether the running code is that of an agent on trial."""
+    return not INSIDE.get() and any(watcher.concerns() for watcher in tuple(_WATCHERS))
+
+
+def watched(function: Callable[..., Any], name: Callable[[], str], *, is_async: bool) -> Callable[..., Any]:
     """The same function, which says when it is called directly."""
 
     def tell() -> None:
         if _WATCHERS and not INSIDE.get():
             for watcher in tuple(_WATCHERS):
-                watcher(name())
+                if watcher.concerns():
+                    watcher.tell(name())
 
-    if inspect.iscoroutinefunction(function):
+    if is_async:
 
-        @functools.wraps(function)
         async def acalled(*args: Any, **kwargs: Any) -> Any:
             tell()
             return await function(*args, **kwargs)
 
-        return acalled
+        return functools.update_wrapper(acalled, function, _NAMES, ())
 
-    @functools.wraps(function)
     def called(*args: Any, **kwargs: Any) -> Any:
         tell()
         return function(*args, **kwargs)
 
-    return called
+    return functools.update_wrapper(called, function, _NAMES, ())

@@ -44,6 +44,8 @@ def offer(value: object, setup: JsonObject, *, what: str) -> Offer:
     if isinstance(value, Tool) or mark_of(value) is not None:
         return Offer(toolbox=Toolbox([value]))  # type: ignore[list-item]
     if isinstance(value, (list, tuple)):
+        if value and all(isinstance(item, Tool) or mark_of(item) is not None for item in value):
+            return Offer(toolbox=Toolbox(value))
         return _union([offer(item, setup, what=f"{what}[{i}]") for i, item in enumerate(value)])
     if value is None or isinstance(value, (str, bytes, int, float, dict, set, frozenset)):
         raise LoadError(

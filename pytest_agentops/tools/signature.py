@@ -194,9 +194,8 @@ def _holds_names(key: str, names: bool) -> bool:
     return not names and key in ("properties", "$defs", "patternProperties")
 
 
-def bind(function: Callable[..., Any], args: JsonObject, *, name: str) -> tuple[list[Any], dict[str, Any]]:
+def bind(signature: Signature, args: JsonObject, *, name: str) -> tuple[list[Any], dict[str, Any]]:
     """JSON arguments as the Python values that the type hints ask for; raises `InvalidArguments` for what does not fit."""
-    signature = read(function, name=name)
     known = {p.name for p in signature.parameters}
     wrong = [_unknown(key, known) for key in args if key not in known]
     positional: list[Any] = []

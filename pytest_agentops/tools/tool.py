@@ -22,10 +22,14 @@ from ..schema.suggest import did_you_mean
 from ..schema.tier import EFFECT_ORDER, Effect
 from .direct import watched
 
+if typing.TYPE_CHECKING:
+    from .hints import Signature
+
 F = TypeVar("F", bound=Callable[..., Any])
 Price: TypeAlias = str | int | float | Decimal
 
 MARK = "__agentops_tool__"
+_OVER = "__agentops_over__"
 _NAME = re.compile(r"[^\s*?\[\]{}'\"<>]+")
 
 
@@ -124,11 +128,10 @@ def _marked(function: F, mark: Mark) -> F:
         raise LoadError(f"@tool marks functions and methods, {function.__name__} is a class", hint="mark its methods")
     if isinstance(function, (staticmethod, classmethod)):
         return typing.cast(F, type(function)(_marked(function.__func__, mark)))
-    if inspect.isfunction(function):
-        wrapped: Any = watched(function, lambda: mark.name)
-    else:  # a bound method, a builtin, an object: some take no attributes
-        wrapped = functools.partial(function)
+    wrapped: Any = watched(function, lambda: mark.name, is_async=is_async(function))
     setattr(wrapped, MARK, mark)
+    if not inspect.isfunction(function):  # a bound method, a partial, an object: its signature is not where a function has it
+        setattr(wrapped, _OVER, function)
     return typing.cast(F, wrapped)
 
 
@@ -158,6 +161,7 @@ class Tool:
         self._given = contract
         self._overrides = overrides
         self._contract: Contract | None = None
+        self._signature: Signature | None = None
         if contract is not None:
             self.name = checked_name(contract.name)
         else:
@@ -171,12 +175,22 @@ class Tool:
             self._contract = self._overrides(contract) if self._overrides else contract
         return self._contract
 
-    def _derived(self) -> Contract:
-        from .contracts import from_mark
+    @property
+    def signature(self) -> Signature:
+        """What the function takes, read at the first call."""
+        if self._signature is None:
+            from .hints import read
 
+            assert self.function is not None
+            self._signature = read(self.function, name=self.name)
+        return self._signature
+
+    def _derived(self) -> Contract:
         assert self.function is not None
         mark = self.mark or Mark(name=self.name)
         if mark.contract is None:
+            from .contracts import from_mark
+
             mark.contract = from_mark(self.function, mark, where=self.where)
         return mark.contract
 
@@ -235,12 +249,14 @@ def is_async(function: Callable[..., Any]) -> bool:
 
 
 def plain_function(function: Any) -> Any:
-    """The function under partials and bound methods."""
+    """The function under partials and bound methods, also where one of them was decorated."""
     while True:
         if isinstance(function, functools.partial):
             function = function.func
         elif inspect.ismethod(function):
             function = function.__func__
+        elif inspect.isfunction(function) and hasattr(function, _OVER):
+            function = getattr(function, _OVER)
         else:
             return function
 

@@ -197,6 +197,11 @@ class _Contracts(Mapping[str, Contract]):
     def __getitem__(self, name: str) -> Contract:
         return self._tools[name].contract
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """As a mapping's, without an exception on the way."""
+        found = self._tools.get(name)
+        return default if found is None else found.contract
+
     def __contains__(self, name: object) -> bool:
         return name in self._tools
 

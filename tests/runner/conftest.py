@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_agentops import Toolbox
+from pytest_agentops.approvals.request import Approver
+from pytest_agentops.audit.log import AuditLog
 from pytest_agentops.loading.build import build
 from pytest_agentops.loading.suite import case_from
+from pytest_agentops.policy.files import load_text
+from pytest_agentops.runner.ledger import Ledger
 from pytest_agentops.runner.run import Trial, run_trial
 from pytest_agentops.schema.case import Case, ContractSpec
 from pytest_agentops.schema.run import Problem, Run
@@ -35,6 +41,18 @@ class Lab:
         self.root = folder / "cassettes"
         self.folder = self.root / "lab" / "one"
         self.tape = self.folder / "tools.yaml"
+        self.logs = folder / "audit"
+        self.log: AuditLog | None = None
+
+    def audit(self, **options: Any) -> AuditLog:
+        """A log of its own for the trials that get it as `audit`."""
+        self.log = AuditLog(self.logs, "main", run_id="r", **options)
+        return self.log
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """What the log tells so far."""
+        return [json.loads(line) for line in (self.logs / "main.jsonl").read_text().splitlines()]
 
     def run(
         self,
@@ -45,8 +63,14 @@ class Lab:
         record: str = "none",
         enforce: bool = True,
         contracts: Mapping[str, Any] | None = None,
+        policy: str | Sequence[str] = (),
+        audit: AuditLog | None = None,
+        person: Approver | None = None,
+        ledger: Ledger | None = None,
+        number: int = 1,
         **fields: Any,
     ) -> Run:
+        """`policy` are policy files as text; `person` is who sits at the terminal."""
         fields.setdefault("task", "do it")
         if "turns" in fields:
             del fields["task"]
@@ -55,13 +79,17 @@ class Lab:
             case = replace(case, contracts={name: build(ContractSpec, spec) for name, spec in contracts.items()})
         trial = Trial(
             case=case,
-            number=1,
+            number=number,
             agent=agent,
             make_toolbox=lambda: make_toolbox(tools, case),
             mode=mode,  # type: ignore[arg-type]
             record=record,  # type: ignore[arg-type]
             cassettes=self.root,
             enforce_contracts=enforce,
+            policies=tuple(load_text(text, file=f"p{i}.yaml") for i, text in enumerate(_each(policy))),
+            audit=audit,
+            terminal=lambda: person,
+            ledger=ledger,
         )
         run = run_trial(trial)
         judge(run, case, python={})
@@ -85,6 +113,51 @@ class Lab:
         found = [p for p in run.problems if p.kind == kind]
         assert found, f"no {kind} in {run.problems}"
         return found[0]
+
+
+def _each(policy: str | Sequence[str]) -> Sequence[str]:
+    return (policy,) if isinstance(policy, str) else policy
+
+
+def rules(*lines: str, tool: str = "pay.refund", more: str = "") -> str:
+    """A policy file with these rules, one a line; `more` are other keys of the policy."""
+    head = f'version: 1\npolicy:\n  id: p\n  tool: "{tool}"\n' + "".join(f"  {line}\n" for line in more.splitlines())
+    return head + ("  rules:\n" + "".join(f"    - {line}\n" for line in lines) if lines else "")
+
+
+class Bank:
+    """Tools that move money, and what they really did."""
+
+    def __init__(self) -> None:
+        self.paid: list[Any] = []
+        self.dry: list[Any] = []
+
+    def __call__(self, **declared: Any) -> Toolbox:
+        """A toolbox; `declared` is what the decorator of `pay.refund` is told (a write of tier 3)."""
+        from pytest_agentops import tool
+
+        def dry_run(amount_usd: Decimal, card: str = "", key: str = "") -> dict[str, str]:
+            self.dry.append(amount_usd)
+            return {"would_pay": str(amount_usd)}
+
+        words: dict[str, Any] = {"effect": "write", "tier": 3, "dry_run": dry_run, **declared}
+
+        @tool("pay.refund", **words)
+        def refund(amount_usd: Decimal, card: str = "", key: str = "") -> dict[str, str]:
+            self.paid.append(amount_usd)
+            return {"paid": str(amount_usd), "card": card}
+
+        @tool("pay.look", effect="read", tier=0)
+        def look(order_id: str = "W-1") -> str:
+            return order_id
+
+        self.refund, self.look = refund, look
+        return Toolbox([refund, look])
+
+
+@pytest.fixture
+def bank() -> Bank:
+    return Bank()
 
 
 @pytest.fixture

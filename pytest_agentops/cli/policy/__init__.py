@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from . import explain, lint, test
+from . import backtest, coverage, diff, explain, lint, privilege, promotion, test
 
 NAME = "policy"
 HELP = "test, explain, lint and compare policies"
-ACTS = (test, explain, lint)
+ACTS = (test, explain, lint, diff, coverage, backtest, privilege, promotion)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -49,8 +49,9 @@ def run(options: argparse.Namespace) -> int:
     from ...policy.explained import explain
     from ...schema.values import dumps
 
-    policies = policies_in(policy_files(options.paths))
-    facts = facts_of(options, options.paths)
+    files = policy_files(options.paths)
+    policies = policies_in(files)
+    facts = facts_of(options, options.paths, files)
     contract = facts.contracts.get(options.tool)
     request = _request(options, policies)
     notes = list(facts.notes)

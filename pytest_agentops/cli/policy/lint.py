@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     except CaseFileError as error:
         report = Report(findings=ordered(from_mistakes(error.mistakes)), partial=("files with mistakes were not analysed",))
     else:
-        facts = facts_of(options, options.paths)
+        facts = facts_of(options, options.paths, files)
         notes = facts.notes
         report = lint(policies_in(files), world_of(files, facts, options.min_retain_days))
     write_out(options.output, _text(report, options.format, notes))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ...errors import AgentOpsError, CaseFileError, Mistake
 
 if TYPE_CHECKING:
+    from ...loading.suite import LoadedSuite
     from ...policy.model import Policy, PolicyFile
     from ...schema.case import Case
     from ...schema.contract import Contract
@@ -27,6 +28,9 @@ class Facts:
     contracts: dict[str, Contract] = field(default_factory=dict)
     context: set[str] = field(default_factory=set)
     """Names that some case's context has."""
+    contracts_by_suite: dict[str, dict[str, Contract]] = field(default_factory=dict)
+    policies: dict[Path, tuple[Policy, ...]] = field(default_factory=dict)
+    """Policy files that cases name, read once."""
     cases: list[Case] = field(default_factory=list)
     suites: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -72,8 +76,10 @@ def yaml_files(paths: Iterable[Path]) -> list[Path]:
 
 def policy_files(paths: Sequence[Path]) -> list[PolicyFile]:
     """The policy files among them; raises `CaseFileError` with the mistakes of all. A file that was named must be one."""
+    from ...policy.extends import on_disk
     from ...policy.files import from_document
 
+    resolve = on_disk(Path.cwd())
     files: list[PolicyFile] = []
     mistakes: list[Mistake] = []
     named = {path for path in paths if path.is_file()}
@@ -81,7 +87,7 @@ def policy_files(paths: Sequence[Path]) -> list[PolicyFile]:
         try:
             document = read_yaml(path)
             if is_policy(document.value):
-                files.append(from_document(document))
+                files.append(from_document(document, resolve=resolve))
             elif path in named:
                 mistakes.append(document.mistake((), "no policy file: it has neither `policy` nor `policies`"))
         except CaseFileError as error:
@@ -112,21 +118,38 @@ def policies_in(files: Iterable[PolicyFile]) -> list[Policy]:
     return [policy for file in files for policy in file.policies]
 
 
-def facts_of(options: argparse.Namespace, paths: Sequence[Path]) -> Facts:
-    """What the suites say; without `--suite` those in the folders of the paths, where one that does not load is only noted."""
+def facts_of(options: argparse.Namespace, paths: Sequence[Path], files: Sequence[PolicyFile] = ()) -> Facts:
+    """What the suites say; without `--suite` those in the folders of the paths, where one that does not load is only noted.
+
+    Where suites name one of `files`, the others do not count: a tool of the same name may be another one there.
+    """
     facts = Facts()
+    named = {os.path.normpath(file.file) for file in files}
     if options.suite:
         for path in options.suite:
             if not path.is_file():
                 raise AgentOpsError(f"{path.as_posix()}: no such file")
             _add(facts, path)
     elif not options.no_suite:
+        suites = []
         for path in _suites_beside(paths):
             try:
-                _add(facts, path)
+                suites.append(_loaded(path))
             except AgentOpsError as problem:
                 facts.notes.append(f"{shown(path)} does not load, its tools are not known: {str(problem).splitlines()[0]}")
+        naming = [suite for suite in suites if named & _policies_of(suite)]
+        for suite in naming or suites:
+            try:
+                _take(facts, suite)
+            except AgentOpsError as problem:
+                facts.notes.append(f"{suite.file}: its tools cannot be made here: {str(problem).splitlines()[0]}")
     return facts
+
+
+def _policies_of(suite: LoadedSuite) -> set[str]:
+    """The policy files that its cases name, as messages write them."""
+    folder = suite.path.parent
+    return {os.path.normpath(shown(folder / ref)) for variant in suite.variants for ref in variant.policies}
 
 
 def _suites_beside(paths: Sequence[Path]) -> list[Path]:
@@ -149,9 +172,16 @@ def _is_suite(path: Path) -> bool:
 
 
 def _add(facts: Facts, path: Path) -> None:
+    _take(facts, _loaded(path))
+
+
+def _loaded(path: Path) -> LoadedSuite:
     from ...loading.suite import load_suite
 
-    loaded = load_suite(path, Path.cwd())
+    return load_suite(path, Path.cwd())
+
+
+def _take(facts: Facts, loaded: LoadedSuite) -> None:
     cases = [variant.case() for variant in loaded.variants]
     facts.suites.append(loaded.file)
     facts.cases += cases
@@ -162,6 +192,7 @@ def _add(facts: Facts, path: Path) -> None:
             seen.add(repr(variant.tools))
             for name, contract in contracts_of(case, facts.notes).items():
                 facts.contracts.setdefault(name, contract)
+                facts.contracts_by_suite.setdefault(loaded.name, {}).setdefault(name, contract)
 
 
 def contracts_of(case: Case, notes: list[str]) -> Mapping[str, Contract]:

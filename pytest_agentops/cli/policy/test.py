@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from .sources import Facts, add_paths, facts_of, policies_in, policy_files
 
 if TYPE_CHECKING:
-    from ...policy.model import Policy, PolicyTest
+    from ...policy.model import Policy, PolicyFile, PolicyTest
 
 NAME = "test"
 HELP = "run the tests inside policy files"
@@ -25,27 +25,29 @@ def run(options: argparse.Namespace) -> int:
     """Run them."""
     from ...policy.binding import check
 
-    policies = policies_in(policy_files(options.paths))
-    facts = facts_of(options, options.paths)
+    files = policy_files(options.paths)
+    policies = policies_in(files)
+    facts = facts_of(options, options.paths, files)
     for note in facts.notes:
         print(f"note: {note}")
     mistakes = check(policies, facts.contracts, facts.context)
     for mistake in mistakes:
         print(mistake)
-    chosen = [(p, t) for p in policies for t in p.tests if options.k is None or options.k in f"{p.id}::{t.name}"]
-    failed = sum(not _holds(policy, policies, test, facts, options.verbose) for policy, test in chosen)
+    every = [(file, policy, test) for file in files for policy in file.policies for test in policy.tests]
+    chosen = [one for one in every if options.k is None or options.k in f"{one[1].id}::{one[2].name}"]
+    failed = sum(not _holds(file, policy, test, facts, options.verbose) for file, policy, test in chosen)
     return _summary(policies, chosen, failed, len(mistakes), options.k)
 
 
-def _holds(policy: Policy, policies: Sequence[Policy], test: PolicyTest, facts: Facts, verbose: bool) -> bool:
-    """A policy is tested alone: what others on the same tool say is their own tests' matter."""
+def _holds(file: PolicyFile, policy: Policy, test: PolicyTest, facts: Facts, verbose: bool) -> bool:
+    """A policy is tested together with the others of its file, as pytest tests it."""
     from ...policy.binding import bind
     from ...policy.decide import decide
     from ...policy.expected import differences, request_of, stand_in, tool_of
 
     tool = tool_of(policy, test)
     contract = facts.contracts.get(tool) or stand_in(policy, test)
-    found = decide(bind([policy], {tool: contract}), request_of(policy, test))
+    found = decide(bind(file.policies, {tool: contract}), request_of(policy, test))
     wrong = differences(policy, test, found)
     if wrong:
         print(f"FAILED {test.file}:{test.line}: {policy.id}::{test.name}")

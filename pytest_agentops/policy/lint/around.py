@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from ...errors import Mistake
+from ...schema.contract import Contract
 from ..assumed import assumed, tools_of
 from ..match import fits
 from ..model import Policy
@@ -18,7 +18,7 @@ def around(policies: Sequence[Policy], world: World) -> Iterator[Finding]:
     yield from _floor(policies, world)
     if policies:
         for name in sorted({*world.contracts, *world.used}):
-            if not any(fits(policy.tool, name) for policy in policies):
+            if not any(fits(policy.tool, name) for policy in policies) and not _only_reads(world.contracts.get(name)):
                 yield _without_policy(name, policies[0], world)
     for policy in policies:
         if not policy.tests:
@@ -29,31 +29,29 @@ def around(policies: Sequence[Policy], world: World) -> Iterator[Finding]:
 
 def _floor(policies: Sequence[Policy], world: World) -> Iterator[Finding]:
     """Only where somebody names the tier: a file alone does not know its tools."""
-    for tool in tools_of(policies, tuple(world.contracts)):
-        contract = world.contracts.get(tool)
-        alone = contract is None
-        made = contract or assumed(policies, tool)
-        if made.tier is None and alone:
-            continue
-        if alone:  # what a contract promises beside its tier is not known
-            made = replace(made, idempotency_key="?", effect="read" if made.tier == 0 else made.effect)
-        for mistake in weaker_than_floor(policies, made):
+    for contract in world.contracts.values():
+        for mistake in weaker_than_floor(policies, contract):
             yield Finding(code="POL012", severity="error", mistake=mistake)
+    for policy in policies:
+        alone = [policy] if "*" in policy.tool else policies
+        for tool in tools_of([policy], tuple(world.contracts)):
+            made = assumed(alone, tool)
+            if tool not in world.contracts and made.tier is not None:
+                made = replace(made, idempotency_key="?")  # what a contract promises beside its tier is not known
+                for mistake in weaker_than_floor(alone, made):
+                    yield Finding(code="POL012", severity="error", mistake=mistake)
 
 
 def _without_policy(name: str, first: Policy, world: World) -> Finding:
     contract = world.contracts.get(name)
     tier = 4 if contract is None or contract.tier is None else contract.tier
-    what = "is called by a case or in a recording, and" if name in world.used else "is offered to agents, and"
-    said = f"the tool {name} {what} has no policy: its tier {tier} decides"
-    cure = f"write one: policy: {{tool: {name}, rules: [...]}}"
-    file, line = _place(contract.where if contract is not None else "", first)
-    return Finding(
-        code="POL015", severity="warning", mistake=Mistake(file=file, line=line, col=1, found=said, hint=cure), policy=""
-    )
+    what = "is called by a case or in a recording" if name in world.used else "is offered to agents"
+    where = f" ({contract.where})" if contract is not None and contract.where else ""
+    said = f"the tool {name}{where} {what} and has no policy: its tier {tier} decides"
+    mistake = first.source.mistake(said, "", f"write one: {{tool: {name}, rules: [...]}}")
+    return Finding(code="POL015", severity="warning", mistake=mistake)
 
 
-def _place(where: str, first: Policy) -> tuple[str, int]:
-    """Where the tool is declared, if that is a place in a file; else the first policy."""
-    file, _, line = where.rpartition(":")
-    return (file, int(line)) if file and line.isdigit() else (first.file, first.line)
+def _only_reads(contract: Contract | None) -> bool:
+    """Tier 0: its default is what a policy would say."""
+    return contract is not None and contract.tier == 0

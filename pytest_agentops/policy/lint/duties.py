@@ -58,7 +58,7 @@ def _no_such_field(policy: Policy, contract: Contract) -> Iterator[Finding]:
             where = "arguments and results" if sure else "arguments (what it returns is not declared)"
             said = f"rule {log.id} redacts {field!r}, which is not in the {where} of {contract.name}"
             cure = did_you_mean(last, every) or "correct the name, or remove it"
-            yield _at(log, "POL009", "error" if sure else "warning", said, cure, key="log")
+            yield _at(log, "POL009", "warning", said, cure, key="log")
 
 
 def _not_redacted(policy: Policy, policies: Sequence[Policy], contract: Contract) -> Iterator[Finding]:

@@ -21,7 +21,8 @@ def lint(policies: Sequence[Policy], world: World) -> Report:
     cells = 0
     for policy in policies:
         for tool in tools_of([policy], tuple(world.contracts)):
-            contract = world.contracts.get(tool) or assumed(policies, tool)
+            alone = [policy] if "*" in policy.tool else policies
+            contract = world.contracts.get(tool) or assumed(alone, tool)
             known = tool in world.contracts
             analysed = decisions(policy, contract, known=known)
             cells += analysed.cells

@@ -1,0 +1,207 @@
+"""Every call that two versions of policies decide otherwise, what lets more through first. Exit 2 if they cannot be compared."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...errors import AgentOpsError
+from .sources import add_suites, facts_of, write_out
+from .versions import Side, side
+
+if TYPE_CHECKING:
+    from ...policy.diff import Change, Diff
+
+NAME = "diff"
+HELP = "what a change of policies changes"
+CANNOT = 2
+HEADS = {
+    "widened": "widened: more is let through",
+    "changed": "changed: other people, or other duties",
+    "narrowed": "narrowed: less is let through",
+}
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("before", metavar="A", help="a policy file, a folder, or REV:path of git")
+    parser.add_argument("after", metavar="B", help="the same")
+    add_suites(parser)
+    parser.add_argument(
+        "--fail-on-widening", action="store_true", help="exit 1 if anything is widened or cannot be shown not to be"
+    )
+    parser.add_argument("--format", choices=("text", "markdown", "json"), default="text")
+    parser.add_argument("--output", "-o", type=Path, metavar="FILE", help="write to a file")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Compare."""
+    from ...policy.diff import diff
+
+    try:
+        before, after = side(options.before), side(options.after)
+        facts = facts_of(options, [s.folder for s in (before, after) if s.folder is not None])
+    except AgentOpsError as problem:
+        print(f"pytest-agentops policy diff: {problem}", file=sys.stderr)
+        return CANNOT
+    found = diff(before.policies, after.policies, facts.contracts)
+    notes = [*facts.notes, *found.notes]
+    if options.format == "json":
+        from ...schema.values import dumps
+
+        text = dumps(as_json(found, notes), indent=2)
+    else:
+        lines = markdown(found, notes) if options.format == "markdown" else _text(found, before, after, notes)
+        text = "\n".join(lines)
+    write_out(options.output, text)
+    return 1 if options.fail_on_widening and may_widen(found) else 0
+
+
+def may_widen(found: Diff) -> bool:
+    """Whether it widens, or something was written otherwise and not all could be looked at."""
+    return found.widens or bool(found.partial and found.written)
+
+
+def _text(found: Diff, before: Side, after: Side, notes: Sequence[str]) -> Iterator[str]:
+    from ...policy.compared import DIRECTIONS
+
+    for way in DIRECTIONS:
+        changes = found.of(way)
+        if changes:
+            yield HEADS[way]
+            for change in changes:
+                yield from _of(change)
+    if found.written:
+        yield "written otherwise"
+        yield from (f"  {line}" for line in found.written)
+    yield from (f"partial: {why}" for why in found.partial)
+    yield from (f"note: {note}" for note in notes)
+    yield summary(found, before.name, after.name)
+
+
+def _of(change: Change) -> Iterator[str]:
+    was, now = outcomes(change)
+    yield f"  {change.tool}: {was} -> {now}"
+    for where in change.where:
+        yield f"      where {where}"
+    if change.more:
+        yield f"      and {_cells(change.more)} more"
+    if not change.duty:
+        yield f"      was {_by(change.before)}; now {_by(change.after)}"
+    yield f"      such as {example(change)}"
+
+
+def outcomes(change: Change) -> tuple[str, str]:
+    """Both decisions in words."""
+    from ...policy.compared import duties, whole
+
+    if change.duty:
+        return duties(change.before.obligations), duties(change.after.obligations)
+    return whole(change.before, other=change.after), whole(change.after, other=change.before)
+
+
+def _by(decision: Any) -> str:
+    from ...policy.words import by
+
+    return by(decision)
+
+
+def example(change: Change) -> str:
+    """One call, as a policy test writes it."""
+    from ...policy.examples import as_test
+
+    return as_test(change.example)
+
+
+def _cells(count: int) -> str:
+    return "1 cell" if count == 1 else f"{count} cells"
+
+
+def summary(found: Diff, before: str, after: str) -> str:
+    """The last line."""
+    over = f"{_cells(found.cells)} of {len(found.tools)} {'tool' if len(found.tools) == 1 else 'tools'}"
+    from ...policy.compared import DIRECTIONS
+
+    counts = [f"{len(changes)} {way}" for way in DIRECTIONS if (changes := found.of(way))]
+    said = f"{before} -> {after}: {', '.join(counts) or 'no call is decided otherwise'}; {over} compared"
+    return f"partial: {said}" if found.partial else said
+
+
+def markdown(found: Diff, notes: Sequence[str]) -> Iterator[str]:
+    """For the comment of a pull request."""
+    from ...policy.compared import DIRECTIONS
+
+    yield "### Policy change"
+    if not found.changes:
+        yield ""
+        yield "No call is decided otherwise." if not found.partial else "No call that was tried is decided otherwise."
+    for way in DIRECTIONS:
+        changes = found.of(way)
+        if not changes:
+            continue
+        yield ""
+        yield f"**{HEADS[way][0].upper()}{HEADS[way][1:]}**"
+        yield ""
+        yield "| tool | calls | before | after | rule |"
+        yield "|---|---|---|---|---|"
+        for change in changes:
+            was, now = outcomes(change)
+            where = "<br>".join(_code(w) for w in change.where) + (f"<br>and {_cells(change.more)} more" if change.more else "")
+            rules = "" if change.duty else f"{_by(change.before)} → {_by(change.after)}"
+            yield f"| {_cell(change.tool)} | {where} | {_cell(was)} | {_cell(now)} | {_cell(rules)} |"
+    if found.written:
+        yield ""
+        yield "<details><summary>Written otherwise</summary>"
+        yield ""
+        yield from (f"- {_cell(str(line))}" for line in found.written)
+        yield ""
+        yield "</details>"
+    if found.partial or notes:
+        yield ""
+        yield from (f"- partial: {_cell(why)}" for why in found.partial)
+        yield from (f"- {_cell(note)}" for note in notes)
+
+
+def _code(text: str) -> str:
+    """Text of a policy as code in a table: no sign of it ends the code or the cell."""
+    return "`" + " ".join(text.split()).replace("`", "'").replace("|", "\\|") + "`"
+
+
+def _cell(text: str) -> str:
+    """Text of a policy in a table: nothing of it is markup."""
+    for char in "\\`*_{}[]<>#|~":
+        text = text.replace(char, f"\\{char}")
+    return " ".join(text.split())
+
+
+def as_json(found: Diff, notes: Sequence[str]) -> dict[str, Any]:
+    """The same for machines."""
+    return {
+        "widens": may_widen(found),
+        "changes": [
+            {
+                "direction": c.direction,
+                "duty": c.duty,
+                "tool": c.tool,
+                "where": list(c.where),
+                "cells": c.cells,
+                "before": {
+                    "verdict": c.before.verdict,
+                    "reason": c.before.reason,
+                    "rule": c.before.rule,
+                    "where": c.before.where,
+                },
+                "after": {"verdict": c.after.verdict, "reason": c.after.reason, "rule": c.after.rule, "where": c.after.where},
+                "words": list(outcomes(c)),
+                "example": example(c),
+            }
+            for c in found.changes
+        ],
+        "written": [{"name": t.name, "before": t.before, "after": t.after, "where": t.where} for t in found.written],
+        "partial": list(found.partial),
+        "notes": list(notes),
+        "cells": found.cells,
+        "tools": list(found.tools),
+    }

@@ -1,0 +1,110 @@
+"""Policies of one side of a comparison: a file, a folder, or either of them in a git revision (``REV:path``)."""
+
+from __future__ import annotations
+
+import posixpath
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...errors import AgentOpsError, CaseFileError, Mistake
+from .sources import SUFFIXES, is_policy, policies_in, policy_files
+
+if TYPE_CHECKING:
+    from ...policy.extends import Resolve
+    from ...policy.model import Policy, PolicyFile
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One version of the policies."""
+
+    name: str
+    policies: tuple[Policy, ...]
+    folder: Path | None
+    """Where suites may stand beside it; None in a git revision."""
+
+
+def side(text: str) -> Side:
+    """The policies that `text` names; raises `AgentOpsError` where there are none or they do not parse."""
+    path = Path(text)
+    if path.exists():
+        found = policies_in(policy_files([path]))
+        folder: Path | None = path if path.is_dir() else path.parent
+    elif ":" in text:
+        found, folder = policies_in(_in_revision(text)), None
+    else:
+        raise AgentOpsError(f"{text}: no such file or folder, and no REV:path of git")
+    if not found:
+        raise AgentOpsError(f"{text}: there are no policies")
+    return Side(text, tuple(found), folder)
+
+
+def _in_revision(text: str) -> list[PolicyFile]:
+    rev, _, path = text.partition(":")
+    _git("rev-parse", "--is-inside-work-tree", or_else="this is no git repository, and there is no such file")
+    if not rev or rev.startswith("-"):
+        raise AgentOpsError(f"{text}: expected REV:path, such as HEAD:cases/policy.yaml")
+    _git("rev-parse", "--verify", "--quiet", f"{rev}^{{commit}}", or_else=f"git knows no revision {rev!r}")
+    inside = path.rstrip("/") if path.startswith(("./", "../")) else f"./{path.rstrip('/')}"  # from here, as for plain paths
+    listed = _git("ls-tree", "-r", "--name-only", "-z", rev, "--", inside, or_else=f"git cannot list {path!r} in {rev}")
+    names = [name for name in listed.split("\0") if name]
+    if not names:
+        raise AgentOpsError(f"{text}: there is no {path!r} in revision {rev}")
+    named = names == [posixpath.normpath(path)]
+    chosen = names if named else [name for name in names if name.endswith(SUFFIXES)]
+    return _loaded(rev, chosen, named=named)
+
+
+def _loaded(rev: str, names: Sequence[str], *, named: bool) -> list[PolicyFile]:
+    from ...policy.files import from_document
+    from ...schema.document import read
+
+    files: list[PolicyFile] = []
+    mistakes: list[Mistake] = []
+    for name in names:
+        file = f"{rev}:{name}"
+        try:
+            document = read(_show(rev, name), file=file, deep=("policies",))
+            if is_policy(document.value):
+                files.append(from_document(document, resolve=_in_the_same(rev)))
+            elif named:
+                mistakes.append(document.mistake((), "no policy file: it has neither `policy` nor `policies`"))
+        except CaseFileError as error:
+            mistakes += error.mistakes
+    if mistakes:
+        raise CaseFileError(mistakes)
+    return files
+
+
+def _in_the_same(rev: str) -> Resolve:
+    """A base file is taken from the revision of the policy that extends it."""
+
+    def resolve(ref: str, file: str) -> tuple[str, str]:
+        inside = file.removeprefix(f"{rev}:")
+        name = posixpath.normpath(posixpath.join(posixpath.dirname(inside), ref))
+        try:
+            return f"{rev}:{name}", _show(rev, name)
+        except AgentOpsError as error:
+            raise ValueError(str(error)) from None
+
+    return resolve
+
+
+def _show(rev: str, name: str) -> str:
+    return _git("show", f"{rev}:./{name}", or_else=f"{rev}:{name} cannot be read").removeprefix("\ufeff")
+
+
+def _git(*words: str, or_else: str) -> str:
+    try:
+        done = subprocess.run(["git", *words], capture_output=True, check=False, timeout=60)
+        if done.returncode == 0:
+            return done.stdout.decode("utf-8")
+    except FileNotFoundError:
+        raise AgentOpsError("git is not installed") from None
+    except (UnicodeDecodeError, subprocess.TimeoutExpired) as error:
+        raise AgentOpsError(f"{or_else} ({type(error).__name__})") from None
+    said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+    raise AgentOpsError(or_else + (f": {said[0]}" if said else ""))

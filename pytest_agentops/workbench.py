@@ -1,0 +1,134 @@
+"""The policy workbench in a session: policies are linted when their suites are collected, and played back against a baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from .errors import AgentOpsError, CaseFileError, Mistake
+from .parts import Parts
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from .loading.suite import LoadedSuite
+    from .policy.lint.finding import Finding
+
+LINT: pytest.StashKey[dict[str, None]] = pytest.StashKey()
+"""What was found, a text each, in the order in which it was."""
+SHOWN = 10
+OUTPUT = "agentops_lint"
+
+
+def configure(config: pytest.Config, settings: Settings) -> None:
+    """In every process: workers find, the controller tells."""
+    config.stash[LINT] = {}
+    config.pluginmanager.register(Workbench(config, settings), "agentops-workbench")
+
+
+def lint_suite(config: pytest.Config, suite: LoadedSuite, parts: Mapping[str, Parts]) -> None:
+    """Lint the policies of a suite over its tools; raises `CaseFileError` under --agent-policy-strict."""
+    from .settings import settings_of
+
+    found: dict[str, Finding] = {}
+    partial: dict[str, None] = {}
+    seen: set[str] = set()
+    for variant in suite.variants:
+        own = parts[variant.key]
+        if own.policies and variant.key not in seen:
+            seen.add(variant.key)
+            findings, why = _lint(suite, variant.key, parts)
+            found.update((str(finding), finding) for finding in findings)
+            partial.update(dict.fromkeys(f"partial: {text}" for text in why))
+    if settings_of(config).policy_strict and (found or partial):
+        raise CaseFileError([*(_as_mistake(f) for f in found.values()), *(_as_text(suite, text) for text in partial)])
+    config.stash[LINT].update(dict.fromkeys([*found, *partial]))
+
+
+def _lint(suite: LoadedSuite, key: str, parts: Mapping[str, Parts]) -> tuple[Sequence[Finding], Sequence[str]]:
+    from .policies import contracts_of
+    from .policy.lint.finding import World
+    from .policy.lint.run import lint
+
+    same = [variant for variant in suite.variants if variant.key == key]
+    cases = [variant.case() for variant in same]
+    contracts = contracts_of(same[0], parts[key])
+    roles: dict[str, tuple[str, ...]] = {}
+    for file in parts[key].policies:
+        for role, members in (file.roles or {}).items():
+            roles[role] = tuple(dict.fromkeys((*roles.get(role, ()), *members)))
+    world = World(
+        contracts=contracts or {},
+        context=frozenset(name for case in cases for name in case.fields.context or {}),
+        principals=tuple(dict.fromkeys(case.fields.principal for case in cases if case.fields.principal is not None)),
+        roles=roles if any(file.roles is not None for file in parts[key].policies) else None,
+    )
+    report = lint([policy for file in parts[key].policies for policy in file.policies], world)
+    return report.findings, report.partial
+
+
+def _as_mistake(finding: Finding) -> Mistake:
+    m = finding.mistake
+    shown = f" (where {finding.cell})" if finding.cell else ""
+    return Mistake(file=m.file, line=m.line, col=m.col, found=f"{finding.code} {m.found}{shown}", allowed=m.allowed, hint=m.hint)
+
+
+def _as_text(suite: LoadedSuite, text: str) -> Mistake:
+    return Mistake(file=suite.file, line=1, col=1, found=text, hint="split the policy, so that it can be looked at whole")
+
+
+class Workbench:
+    """Gathers what workers found, plays runs back when the results are written, and tells both."""
+
+    def __init__(self, config: pytest.Config, settings: Settings) -> None:
+        self.config = config
+        self.settings = settings
+        self.backtest: list[str] = []
+        self.problem = ""
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
+        """xdist: all workers collect the same."""
+        self.config.stash[LINT].update(dict.fromkeys(getattr(node, "workeroutput", {}).get(OUTPUT, ())))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        output = getattr(self.config, "workeroutput", None)
+        if output is not None:
+            output[OUTPUT] = [*self.config.stash[LINT]]
+            return
+        if self.settings.policy_baseline is None or self.config.getoption("collectonly", False):
+            return
+        try:
+            self.backtest = self._play_back(self.settings.policy_baseline)
+        except AgentOpsError as problem:
+            self.problem = str(problem)
+            session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+
+    def _play_back(self, baseline: str) -> list[str]:
+        from .cli.policy.backtest import as_json, lines
+        from .cli.policy.session import play_back
+        from .schema.values import dumps
+
+        found = play_back(self.settings.work / "results.json", baseline)
+        (self.settings.work / "backtest.json").write_text(dumps(as_json(found), indent=2) + "\n", encoding="utf-8")
+        return list(lines(found))
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        out = terminalreporter
+        found = [*self.config.stash[LINT]]
+        verbosity = self.config.get_verbosity()
+        if found:
+            out.section("policies")
+            shown = found if verbosity > 0 else found[:SHOWN] if verbosity == 0 else []
+            for text in shown:
+                out.write_line(text if verbosity > 0 else text.partition("; ")[0].partition("\n")[0])
+            counts = f"{len(found)} findings of the policy linter" + (f", {len(shown)} shown" if len(shown) < len(found) else "")
+            out.write_line(f"{counts}; whole: pytest-agentops policy lint, as errors: --agent-policy-strict")
+        if self.backtest:
+            out.section("policy backtest")
+            for text in self.backtest:
+                out.write_line(text)
+        if self.problem:
+            out.write_line(f"ERROR: --agent-policy-baseline: {self.problem}", red=True, bold=True)
