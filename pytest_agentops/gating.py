@@ -84,14 +84,15 @@ class Gating:
         self.suites |= own.suites()
         self.summary.settle()
         stopped = "the session was stopped" if outcome.excinfo is not None or session.shouldstop else ""
-        self._judge(stopped)
+        self.judge(stopped)
         if outcome.excinfo is None:
             for place, gate in enumerate(self.judged):
                 if gate.result != "not_judged":
                     session.testscollected += 1  # the progress bar ends at 100 %
                     self._emit(gate, failing=place in self.failing)
 
-    def _judge(self, stopped: str) -> None:
+    def judge(self, stopped: str) -> None:
+        """All gates of all suites that were collected; `stopped` says why none can be judged."""
         gated = {name: suite for name, suite in self.suites.items() if suite["gates"]}
         update = self.settings.baseline == "update"
         if not (gated or self.session_gates or update or self.baseline is not None):

@@ -21,7 +21,12 @@ Group: TypeAlias = Literal["agents", "checks", "reports"]
 BUILT_IN: Mapping[Group, Mapping[str, str]] = {
     "agents": {"openai": "agents.openai:openai", "transcript": "agents.transcript:transcript"},
     "checks": {},
-    "reports": {"json": "reports.json:write"},
+    "reports": {
+        "json": "reports.json:write",
+        "md": "reports.markdown:write",
+        "csv": "reports.frame:csv",
+        "parquet": "reports.frame:parquet",
+    },
 }
 """name -> module:attribute in this package. The built-in checks are known to `scoring` itself."""
 

@@ -86,3 +86,30 @@ class Spending:
                 used = None if cost is None else float(cost)
                 error = BudgetExceeded("usd", float(limit), used, key="budget.usd")
                 yield f"suite {suite}: {error} (${money.text(limit)})"
+
+
+def price_table(total: Tally) -> JsonObject | None:
+    """Which prices the costs are of, where a model was asked; loading the table takes time that others need not pay."""
+    if not total.parts.by("models"):
+        return None
+    from .cost.prices import pin
+
+    return pin()
+
+
+def confusion_line(total: Tally) -> Iterator[str]:
+    """What bought nothing, and what looking at the runs cost, where it was something."""
+    metrics = total.metrics()
+    shown = [f"{_WASTED[kind]} {_shown(usd)}" for kind, usd in metrics.confusion_cost_usd.items() if usd != "0"]
+    if shown and metrics.cost_usd is not None:  # what is unknown says so in the table
+        yield f"spent for nothing: {', '.join(shown)}"
+    evals = metrics.eval_cost_usd
+    if evals != "0":
+        yield f"judges and simulated users: {_shown(evals)}, not part of the runs' cost"
+
+
+_WASTED = {"failed": "failed runs", "retries": "requests asked again", "loops": "loops"}
+
+
+def _shown(usd: str | None) -> str:
+    return "an unknown amount" if usd is None else f"${usd}"

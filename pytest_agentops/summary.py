@@ -11,17 +11,20 @@ from typing import Any, Literal
 
 import pytest
 
+from .asked import asked, mode_of, verdict_of_runs
 from .gating import Gating, worst
 from .hidden import YAML, sentence
 from .notes import Notes
 from .people import ledger
+from .reports.github import told_github
+from .reports.history import remember
 from .reports.results import BuildVerdict, Key, Results
 from .schema.values import JsonObject, dumps, loads
 from .schema.verdict import Metrics, Status
 from .scoring.metrics import Tally
 from .session_audit import AuditSeal
 from .settings import Settings
-from .spending import Spending
+from .spending import Spending, confusion_line, price_table
 
 _PHASES = ("setup", "call", "teardown")
 Report = tuple[Callable[..., Any], Path]
@@ -259,7 +262,9 @@ class Summary:
                 },
                 selection="partial" if self.is_part() else "all",
                 audit=self.audit.as_json(),
+                prices=price_table(self.total),
                 gates=self.gating.as_json(""),
+                asked=asked(self.gating.suites, self.settings.gates, whole_folders=self._has_all_folders()),
             )
         except OSError as error:
             self.unwritten.append(f"{path}: the results cannot be written: {error.strerror or error}")
@@ -271,6 +276,7 @@ class Summary:
                 write(path, target)
             except OSError as error:
                 self.unwritten.append(f"{target}: the report cannot be written: {error.strerror or error}")
+        self.unwritten += [*remember(path), *told_github(path)]
 
     @property
     def verdict(self) -> BuildVerdict:
@@ -280,24 +286,25 @@ class Summary:
     @property
     def _own_verdict(self) -> BuildVerdict:
         """Without the gates: not comparable, if a rate over the runs that the recordings could answer measures their likeness."""
-        if self.failed or self.collect_errors or self.hidden:
-            return "fail"
-        if self.over_budget:
-            return "budget_exceeded"
-        return "not_comparable" if self.total.unanswerable else "pass"
+        failed = bool(self.failed or self.collect_errors or self.hidden)
+        return verdict_of_runs(failed=failed, over_budget=bool(self.over_budget), unanswerable=self.total.unanswerable)
 
     @property
     def mode(self) -> str:
         """What all runs were; of several, the one that says most: live."""
-        return self.settings.mode if not self.modes else "live" if len(self.modes) > 1 else next(iter(self.modes))
+        return mode_of(self.modes, self.settings.mode)
 
     def is_part(self) -> bool:
         """Whether a case of the case folders did not run to its end, or was not asked for."""
         if self.collect_errors or self.crashed or self.hidden or self.ended < self.cases or self.config.getoption("lf", False):
             return True
+        return not self._has_all_folders()
+
+    def _has_all_folders(self) -> bool:
+        """Whether the paths that were given hold all case folders."""
         given = [Path(os.path.normpath(self.config.invocation_params.dir / arg)) for arg in self.config.args]
         folders = [folder for folder in self.settings.case_folders if folder.is_dir()]
-        return any("::" in arg for arg in self.config.args) or not all(
+        return not any("::" in arg for arg in self.config.args) and all(
             any(folder.is_relative_to(path) for path in given) for folder in folders
         )
 
@@ -313,7 +320,7 @@ class Summary:
 
         out.section(f"agent evals ({self.mode})")
         out.write_line(table(self.suite_metrics, self.total.metrics().as_json(), errors=self.errors))
-        for line in [*self.notes.lines(), *self.spiked]:
+        for line in [*self.notes.lines(), *confusion_line(self.total), *self.spiked]:
             out.write_line(line)
         for line in self.over_budget:
             out.write_line(f"ERROR: {line}", red=True, bold=True)

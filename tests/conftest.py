@@ -18,5 +18,5 @@ import yaml  # noqa: F401
 @pytest.fixture(autouse=True)
 def _own_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests say themselves whether they run under CI; what the machine says does not count."""
-    for name in ("CI", "PYTEST_ADDOPTS", "NO_COLOR", "FORCE_COLOR", "PYTEST_AGENTOPS_REPLAY"):
+    for name in ("CI", "PYTEST_ADDOPTS", "NO_COLOR", "FORCE_COLOR", "PYTEST_AGENTOPS_REPLAY", "GITHUB_STEP_SUMMARY"):
         monkeypatch.delenv(name, raising=False)

@@ -16,7 +16,19 @@ import pytest_agentops
 
 PACKAGE = Path(pytest_agentops.__file__).parent
 ROOT = PACKAGE.parent
-HEAVY = ("yaml", "pydantic", "vcr", "openai", "pandas", "tabulate", "jsonschema_rs", "scipy", "jinja2", "genai_prices")
+HEAVY = (
+    "yaml",
+    "pydantic",
+    "vcr",
+    "openai",
+    "pandas",
+    "tabulate",
+    "jsonschema_rs",
+    "scipy",
+    "jinja2",
+    "genai_prices",
+    "matplotlib",
+)
 GENERATORS = {"loading/schema_file.py"}
 """Modules that do not run for a user: they make files that are shipped."""
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -14,7 +14,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from ..schema.prices import ModelPrice
 from ..schema.run import Usage
+from ..schema.values import JsonObject
+from .own import dollars, find
 from .usage import Answer
 
 if TYPE_CHECKING:
@@ -34,10 +37,18 @@ _USUAL_TIERS = ("default", "standard", "auto", "on_demand")
 """Words for the service tier that the plain prices are for."""
 
 
-def cost(answer: Answer, *, url: str = "", at: datetime | None = None) -> Decimal | None:
-    """Dollars for one answer: the provider's own figure, else the table's; None if unknown, 0 where nothing is billed."""
+def cost(
+    answer: Answer, *, url: str = "", at: datetime | None = None, own: Mapping[str, ModelPrice] | None = None
+) -> Decimal | None:
+    """Dollars for one answer: by the suite's `own` prices, else the provider's figure, else the table's.
+
+    None if unknown, 0 where nothing is billed.
+    """
     if not answer.billed:
         return Decimal(0)
+    mine = find(own, answer) if own else None
+    if mine is not None:
+        return dollars(mine, answer.usage, answer.extras)
     if answer.stated_cost is not None:
         return answer.stated_cost
     if answer.usage is None or answer.model is None:
@@ -85,6 +96,17 @@ def _table() -> DataSnapshot:
     from genai_prices.data_snapshot import DataSnapshot
 
     return DataSnapshot(providers=providers, from_auto_update=False)
+
+
+@lru_cache(maxsize=1)
+def pin() -> JsonObject:
+    """Which table the costs are of. It has no date of its own: `as_of` is the newest day from which one of its prices holds."""
+    from importlib.metadata import version
+
+    priced = [model.prices for provider in _table().providers for model in provider.models if isinstance(model.prices, list)]
+    days = [start for prices in priced for one in prices if (start := getattr(one.constraint, "start_date", None)) is not None]
+    newest = max(days).isoformat() if days else None
+    return {"source": "genai-prices", "version": version("genai-prices"), "as_of": newest}
 
 
 @lru_cache(maxsize=1024)

@@ -16,7 +16,7 @@ from ..schema.parsed import ParsedCache
 from ..schema.raw_file import read_bytes
 from ..schema.suggest import did_you_mean
 from ..schema.values import JsonObject, NotJson, dumps, jsonable
-from . import gates, governed, places, rules, shape
+from . import amounts, gates, governed, places, rules, shape
 from .build import build
 from .kept import from_json, to_json
 from .kinds import IsPolicyFile, kind_of
@@ -103,6 +103,8 @@ class _Loader:
             checks=frozenset(checks),
             budget_usd=(head.get("budget") or {}).get("usd"),
             runbooks=head.get("runbooks") or {},
+            prices=head.get("prices") or {},
+            slo=head.get("slo") or {},
             defaults=defaults,
             lines=places.lines(document, ("defaults",)),
             places=places.of_head(document),
@@ -115,6 +117,8 @@ class _Loader:
         if not re.fullmatch(ID_PATTERN, self.head.name):
             self._say((), f"the file's name gives no suite name: {self.head.name!r}", "", "name it: `suite: refunds`")
         governed.detectors(self.shape.head.get("runbooks") or {}, ("runbooks",), self._say)
+        amounts.check_prices(self.head.prices, self._say_at("prices"))
+        amounts.check_slo(self.head.slo, self._say_at("slo"))
         for tool, spec in self.head.contracts.items():
             rules.check_contract(spec, self._say_at("contracts", tool))
         variants: list[Variant] = []

@@ -2,9 +2,5 @@
 
 from __future__ import annotations
 
-UNSUPPORTED: tuple[str, ...] = (
-    "prices",
-    "slo",
-    "faults",
-)
+UNSUPPORTED: tuple[str, ...] = ("faults",)
 """Keys of the suite file and of a case (or of `defaults`) alike."""

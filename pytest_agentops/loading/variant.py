@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..schema.case import Case, CaseFields, ContractSpec, Ref
+from ..schema.prices import ModelPrice
 from ..schema.values import JsonObject, loads
 from .build import build
 from .merge import merged, with_point
@@ -25,6 +26,8 @@ class SuiteHead:
     budget_usd: float | None = None
     """What all runs of the suite may cost in one session."""
     runbooks: dict[str, str] = field(default_factory=dict, repr=False)
+    prices: JsonObject = field(default_factory=dict, repr=False)
+    slo: JsonObject = field(default_factory=dict, repr=False)
     defaults: JsonObject = field(default_factory=dict, repr=False)
     """What every case starts from: the fields of the file's top level, and `defaults`."""
     lines: dict[str, int] = field(default_factory=dict, repr=False)
@@ -111,6 +114,7 @@ class Variant:
             base_dir=self.head.base_dir,
             suite_usd=self.head.budget_usd,
             runbooks=self.head.runbooks,
+            prices={name: build(ModelPrice, spec) for name, spec in self.head.prices.items()},
         )
 
 

@@ -1,9 +1,10 @@
-"""Results as a pandas frame, a row a trial. The only module that imports pandas."""
+"""Results as a pandas frame, a row a trial; the reports ``csv`` and ``parquet``. The only module that imports pandas."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..schema.values import Json, JsonObject, dumps
@@ -22,6 +23,7 @@ COLUMNS: dict[str, str] = {
     "outcome": "string",
     "mode": "string",
     "cost_usd": "Float64",
+    "eval_cost_usd": "Float64",
     "tokens_input": "Int64",
     "tokens_output": "Int64",
     "steps": "Int64",
@@ -49,6 +51,33 @@ def load_results(path: str | os.PathLike[str] = ".agentops/results.json") -> pd.
 
     rows = list(_rows(load(path)))
     return pd.DataFrame({name: pd.array([row[name] for row in rows], dtype=kind) for name, kind in COLUMNS.items()})  # type: ignore[call-overload]
+
+
+def csv(results: Path, path: Path) -> None:
+    """The report ``csv``: a head, then a line a run; unknown is empty, true and false are ``True`` and ``False``."""
+    frame = load_results(results)
+    _whole(path, lambda temp: frame.to_csv(temp, index=False, lineterminator="\n"))
+
+
+def parquet(results: Path, path: Path) -> None:
+    """The report ``parquet``: the same table with its types; pyarrow writes it."""
+    from importlib.util import find_spec
+
+    if find_spec("pyarrow") is None:
+        raise OSError("pyarrow is not installed: pip install 'pytest-agentops[parquet]'")
+    frame = load_results(results)
+    _whole(path, lambda temp: frame.to_parquet(temp, index=False, engine="pyarrow"))
+
+
+def _whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Written beside the file and then put in its place: whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temp = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        write(temp)
+        os.replace(temp, path)
+    finally:
+        temp.unlink(missing_ok=True)
 
 
 def _rows(results: JsonObject) -> Iterator[JsonObject]:
@@ -82,13 +111,14 @@ def _case(case: JsonObject) -> JsonObject:
 def _run(run: JsonObject) -> JsonObject:
     tokens = run.get("tokens") or {}
     calls = run.get("calls") or []
-    cost = run.get("cost_usd")
+    cost, evals = run.get("cost_usd"), run.get("eval_cost_usd", "0")
     return {
         "trial": run.get("trial"),
         "success": run.get("success"),
         "outcome": run.get("outcome"),
         "mode": run.get("mode"),
         "cost_usd": None if cost is None else float(cost),
+        "eval_cost_usd": None if evals is None else float(evals),
         "tokens_input": tokens.get("input"),
         "tokens_output": tokens.get("output"),
         "steps": run.get("steps"),

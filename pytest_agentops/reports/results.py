@@ -75,10 +75,14 @@ class Results:
         suites: JsonObject,
         selection: Literal["all", "partial"],
         audit: JsonObject | None = None,
+        prices: JsonObject | None = None,
         gates: Sequence[JsonObject] = (),
+        asked: JsonObject | None = None,
     ) -> None:
-        """Write the file: whole or not at all, one case a line. `audit` is the anchor of the session's log; `gates` are those
-        over the whole session.
+        """Write the file: whole or not at all, one case a line.
+
+        `audit` is the anchor of the session's log, `prices` the table that the costs are of, `gates` are those over the whole
+        session, and `asked` is what was to run: what a merge of shards needs in order to judge.
         """
         head: JsonObject = {
             "version": VERSION,
@@ -88,7 +92,9 @@ class Results:
             "suites": dict(sorted(suites.items())),
             "selection": selection,
             **({"audit": audit} if audit is not None else {}),
+            **({"prices": prices} if prices is not None else {}),
             **({"gates": list(gates)} if gates else {}),
+            **({"asked": asked} if asked is not None else {}),
         }
         temp = path.with_name(f"{path.name}.{os.getpid()}.tmp")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -153,3 +159,41 @@ def load(path: str | os.PathLike[str]) -> JsonObject:
             f"{os.fspath(path)}: results of version {value.get('version')!r}; this version of pytest-agentops reads {VERSION}"
         )
     return value
+
+
+def stream(path: str | os.PathLike[str]) -> tuple[JsonObject, Iterator[JsonObject]]:
+    """What stands above the cases, and the cases one at a time: as it was written, a case is a line. Others are read whole."""
+    cases = _lines_of(Path(path))
+    try:
+        head: JsonObject | None = next(cases)
+    except (OSError, ValueError, StopIteration):
+        head = None
+    if head is None or head.get("version") != VERSION:
+        whole = load(path)
+        return whole, iter(whole.pop("cases"))
+    return head, _told(cases, os.fspath(path))
+
+
+def _lines_of(path: Path) -> Iterator[JsonObject]:
+    """The head, then the cases; a ValueError where the file is not laid out so."""
+    with path.open(encoding="utf-8") as file:
+        above = []
+        for line in file:
+            if line == '"cases": [\n':
+                break
+            above.append(line)
+        else:
+            raise ValueError("there is no list of cases")
+        yield loads("".join(above).rstrip().rstrip(",") + "}")
+        for line in file:
+            if line == "]\n":
+                return
+            yield loads(line.rstrip("\n").removesuffix(","))
+        raise ValueError("the list of cases does not end")
+
+
+def _told(cases: Iterator[JsonObject], path: str) -> Iterator[JsonObject]:
+    try:
+        yield from cases
+    except ValueError as problem:
+        raise NoResults(f"{path}: not a results file: {problem}") from None

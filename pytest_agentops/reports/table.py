@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from ..schema.values import Json, JsonObject
@@ -50,32 +50,32 @@ def _row(name: str, metrics: JsonObject) -> dict[str, str]:
         "suite": name,
         "success": _rate(metrics),
         "cost/success": _per_success(metrics),
-        "interventions": _share(metrics.get("intervention_rate")),
+        "interventions": share(metrics.get("intervention_rate")),
         "policy blocks": _count(metrics.get("policy_blocks")),
-        "cost": _money(metrics.get("cost_usd")),
+        "cost": money(metrics.get("cost_usd")),
         "tokens": _tokens(metrics.get("tokens")),
         "calls": _count(metrics.get("tool_calls")),
     }
     hat = metrics.get("pass_hat_k") or {}
     if len(hat) > 1:
         k = max(hat, key=int)
-        row["pass^k"] = f"{_share(hat[k])} (k={k})"
+        row["pass^k"] = f"{share(hat[k])} (k={k})"
     return row
 
 
 def _rate(metrics: JsonObject) -> str:
     if metrics.get("task_success_rate") is None:
         return NONE
-    return f"{_share(metrics['task_success_rate'])} ({metrics['successes']}/{metrics['runs']})"
+    return f"{share(metrics['task_success_rate'])} ({metrics['successes']}/{metrics['runs']})"
 
 
 def _per_success(metrics: JsonObject) -> str:
     if not metrics.get("successes"):
         return NONE  # no success: there is no such number
-    return _money(metrics.get("cost_per_success_usd"))
+    return money(metrics.get("cost_per_success_usd"))
 
 
-def _share(rate: Json) -> str:
+def share(rate: Json) -> str:
     """``91.7 %``; 100 and 0 only where it is all and none."""
     if rate is None:
         return NONE
@@ -91,7 +91,7 @@ def _count(value: Json) -> str:
     return NONE if value is None else f"{value:,}".replace(",", " ")
 
 
-def _money(value: Json) -> str:
+def money(value: Json) -> str:
     """Dollars with four digits that count, at least cents."""
     if value is None:
         return UNKNOWN
@@ -106,3 +106,11 @@ def _tokens(value: Json) -> str:
     if not value:
         return UNKNOWN if value is None else NONE
     return _count((value.get("input") or 0) + (value.get("output") or 0))
+
+
+def grid(head: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> str:
+    """A table of texts; the first `left` columns stand left, the others right."""
+    from tabulate import tabulate
+
+    align = ["left" if column < left else "right" for column in range(len(head))]
+    return tabulate(rows, headers=head, tablefmt="simple", colalign=align if rows else None, disable_numparse=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from .inside import is_inside_tool
 from .modes import Layer
 
 if TYPE_CHECKING:
+    from ..schema.prices import ModelPrice
     from ..tape.model.exchange import Exchange, ModelCassette, Request, Response
     from ..tape.model.player import ModelPlayer
     from ..tape.model.recorder import ModelRecorder, Slot
@@ -39,6 +40,7 @@ class ModelLayer:
         recorder: ModelRecorder | None,
         allow: Sequence[str] = (),
         priced_at: dt.datetime | None = None,
+        prices: Mapping[str, ModelPrice] | None = None,
         absent: str = "",
     ) -> None:
         self.layer = layer
@@ -49,10 +51,14 @@ class ModelLayer:
         """What to say of a request where there is no recording at all (canned answers need none, a model does)."""
         self.priced_at = priced_at
         """The moment whose prices hold: the recording's, so that its cost stays the same; None: now."""
+        self.prices = prices or {}
+        """The suite's own: they win."""
         self.requests: list[Request] = []
         """As they were issued, on the side of the files (uuids folded)."""
         self._allow = frozenset(allow)
         self._slots: dict[int, Slot] = {}
+        self._answered: set[tuple[str, str, bytes]] = set()
+        """Requests that were billed."""
         self._lock = threading.Lock()
 
     # ---- what the tap asks
@@ -137,12 +143,16 @@ class ModelLayer:
         )
         if answer is None or not answer.billed:
             return
-        spent = cost(answer, url=endpoint + request.path, at=self.priced_at)
+        spent = cost(answer, url=endpoint + request.path, at=self.priced_at, own=self.prices)
+        key = (request.method, request.path, request.body)
+        with self._lock:
+            again = key in self._answered
+            self._answered.add(key)
         if paid:
             self.session.pay(spent)
         # a limit that this answer went over is latched by the meter, and stops the next call or request
         with suppress(BudgetExceeded, Interrupted, TrialTimeout):
-            self.session.answered(answer.usage, spent, answer.model, step=answer.step)
+            self.session.answered(answer.usage, spent, answer.model, step=answer.step, again=again)
 
     # ---- afterwards
 

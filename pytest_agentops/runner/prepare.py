@@ -215,6 +215,7 @@ def _model_layer(
         recorder=ModelRecorder() if chosen.model.write else None,
         allow=network.allow if network else (),
         priced_at=_moment(cassette) if chosen.model.replay else None,
+        prices=case.prices,
         absent=str(missing(trial.folder / "tools.yaml", shown=_shown(trial, trial.folder))) if absent else "",
     )
 

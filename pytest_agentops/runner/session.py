@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import AgentOpsError, BudgetExceeded, CassetteMiss, Interrupted, SessionClosed, ToolBlocked, ToolError, ToolRejected
+from ..schema.bill import Charge
 from ..schema.call import Call, ErrorInfo
 from ..schema.case import Degrade, Outcome
 from ..schema.contract import Contract
@@ -79,6 +80,7 @@ class Session:
         """The whole run's model cost where somebody states it; it wins over the sum of the answers."""
         self.usages: list[Usage | None] = []
         self.costs: list[Decimal | None] = []
+        self.charges: list[Charge] = []
         self.models: list[str] = []
         self.model_steps = 0
         self.finished: tuple[Outcome, str] | None = None
@@ -141,13 +143,23 @@ class Session:
             self.messages.append(self.membrane.hide(message))
 
     def answered(
-        self, usage: Usage | None = None, cost_usd: Decimal | None = None, model: str | None = None, *, step: bool = True
+        self,
+        usage: Usage | None = None,
+        cost_usd: Decimal | None = None,
+        model: str | None = None,
+        *,
+        step: bool = True,
+        again: bool = False,
     ) -> None:
-        """One billed model answer: its tokens and its cost, None where unknown; embeddings and the like are no step."""
+        """One billed model answer: its tokens and its cost, None where unknown; embeddings and the like are no step.
+
+        `again` says that the same request had been answered before.
+        """
         with self._lock:
             self.model_steps += step
             self.usages.append(usage)
             self.costs.append(cost_usd)
+            self.charges.append(Charge(model=model, usd=cost_usd, step=self.model_steps if step else None, again=again))
             if model is not None and model not in self.models:
                 self.models.append(model)
         if self.audit is not None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ..errors import BudgetExceeded, CassetteMiss, Interrupted, ToolBlocked, ToolError, ToolRejected
 from ..schema import money
+from ..schema.bill import Bill
 from ..schema.run import BudgetUse, Problem, ProblemKind, Run, Usage
 from ..schema.values import JsonObject
 from ..tape.cassette import record_command
@@ -197,13 +198,14 @@ def _policy(setting: Setting) -> Literal["error", "warn", "ignore"]:
 
 def _cost(setting: Setting, run: Run) -> None:
     session, model = setting.session, setting.trial.case.fields.model
-    tools = sum(
-        (
-            setting.session.contracts[c.tool].cost_usd or Decimal(0)
-            for c in run.calls
-            if c.reached and c.tool in session.contracts
-        ),
-        Decimal(0),
+    asked_for = {
+        number: session.contracts[call.tool].cost_usd or Decimal(0)
+        for number, call in enumerate(run.calls)
+        if call.reached and call.tool in session.contracts
+    }
+    tools = sum(asked_for.values(), Decimal(0))
+    run.bill = Bill(
+        answers=session.charges, stated_usd=session.stated_cost, calls={n: usd for n, usd in asked_for.items() if usd}
     )
     if session.missed_model is not None:
         return  # what the rest of the run would have cost nobody knows

@@ -16,6 +16,7 @@ from .governed import Degrade as Degrade
 from .limits import STRICT, Count, Says
 from .limits import Bounds as Bounds
 from .limits import CountBounds as CountBounds
+from .prices import ModelPrice, Slo
 from .tier import Effect
 from .unset import unset
 from .values import JsonObject
@@ -336,9 +337,11 @@ class SuiteFile:
     policies: tuple[str, ...] | None = None
     budget: SuiteBudget | None = None
     """Over all runs of the suite in one session; limits of one trial stand in `defaults`."""
-    prices: JsonObject | None = None
+    prices: dict[str, ModelPrice] | None = None
+    """Model (a name, or a glob) -> what it asks; they win over every other price."""
     runbooks: dict[str, str] | None = None
-    slo: JsonObject | None = None
+    slo: Slo | None = None
+    """What the suite wants to reach over time (`pytest-agentops scorecard`)."""
     defaults: CaseFields | None = None
     gates: Gates | None = None
     """What decides the build over all runs of the suite."""
@@ -367,6 +370,8 @@ class Case:
     """The budget of all runs of the suite."""
     runbooks: dict[str, str] = field(default_factory=dict)
     """Detector -> the page that says what to do."""
+    prices: dict[str, ModelPrice] = field(default_factory=dict)
+    """The suite's own prices of models."""
 
     @property
     def name(self) -> str:

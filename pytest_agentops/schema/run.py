@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Literal, Protocol, TypeAlias
 
 from . import money
+from .bill import Bill
 from .call import Call
 from .case import Outcome
 from .pins import Pins
@@ -119,6 +120,12 @@ class Run:
     usage: Usage | None = None
     """None: unknown. A run that met no model and names none has Usage(0, 0)."""
     cost_usd: Decimal | None = None
+    bill: Bill = field(default_factory=Bill, repr=False)
+    """What the cost is made of."""
+    costs: JsonObject = field(default_factory=dict)
+    """The cost by model and by tool, and what was spent twice; set when the run is judged."""
+    eval_cost_usd: Decimal | None = Decimal(0)
+    """What judges and simulated users cost: no part of `cost_usd`. None: unknown."""
     interventions: list[JsonObject] = field(default_factory=list)
     """Every human act on the run, with its source; a script is not a person."""
     unexpected_policy_blocks: int = 0
@@ -165,6 +172,13 @@ class Run:
         """The first replay miss as data."""
         return next((p.data for p in self.problems if p.kind == "miss"), None)
 
+    def charge_eval(self, usd: str | int | float | Decimal | None) -> None:
+        """What looking at the run cost, such as a judge's model; for checks. None where it is not known."""
+        known = None if usd is None else money.usd(usd)
+        if known is not None and not (known.is_finite() and known >= 0):
+            raise ValueError(f"charge_eval: {usd!r} is no amount: dollars from 0, or None where the cost is unknown")
+        self.eval_cost_usd = money.total([self.eval_cost_usd, known])
+
     def as_json(self) -> JsonObject:
         """A RUN of the results file (fixed)."""
         return {
@@ -173,6 +187,8 @@ class Run:
             "outcome": self.outcome,
             "mode": self.mode,
             "cost_usd": money.text(self.cost_usd),
+            **({"costs": self.costs} if self.costs else {}),
+            **({"eval_cost_usd": money.text(self.eval_cost_usd)} if self.eval_cost_usd != 0 else {}),
             "tokens": None if self.usage is None else {"input": self.usage.input, "output": self.usage.output},
             "steps": self.steps,
             "calls": [c.as_json() for c in self.calls],

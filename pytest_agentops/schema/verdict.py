@@ -62,6 +62,12 @@ class Metrics:
     tool_calls: int = 0
     tokens: JsonObject | None = None
     pass_hat_k: JsonObject = field(default_factory=dict)
+    cost_by_model: JsonObject = field(default_factory=dict)
+    cost_by_tool: JsonObject = field(default_factory=dict)
+    confusion_cost_usd: JsonObject = field(default_factory=lambda: dict.fromkeys(("failed", "retries", "loops"), "0"))
+    """What bought nothing: all of the runs that failed; in the others, `retries` and the later rounds of `loops`."""
+    eval_cost_usd: str | None = "0"
+    """What judges and simulated users cost, which is no part of the runs' cost."""
     unanswerable: int = 0
     """Runs that met a miss while the model was live: they failed, and are in no rate."""
 
@@ -81,5 +87,9 @@ class Metrics:
             "tool_calls": self.tool_calls,
             "tokens": self.tokens,
             "pass_hat_k": self.pass_hat_k,
+            "cost_by_model": self.cost_by_model,
+            "cost_by_tool": self.cost_by_tool,
+            "confusion_cost_usd": self.confusion_cost_usd,
+            "eval_cost_usd": self.eval_cost_usd,
             **apart,
         }

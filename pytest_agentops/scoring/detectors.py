@@ -5,7 +5,7 @@ They look at the calls of one run; `spend_spike` needs other runs beside it and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from ..schema.call import Call
@@ -30,6 +30,15 @@ def detect(run: Run) -> dict[str, str]:
 
 def loop(calls: Sequence[Call]) -> str:
     """The same call again and again, or a cycle of calls; what changes something in between ends it only by its arguments."""
+    for start, length, rounds in loops(calls):
+        names = " -> ".join(call.tool for call in calls[start : start + length])
+        what = f"{names} {show(calls[start].args)}" if length == 1 else names
+        return f"{what}: {rounds} times in a row, from call {start + 1} on"
+    return ""
+
+
+def loops(calls: Sequence[Call]) -> Iterator[tuple[int, int, int]]:
+    """Where each loop starts, how many calls a round has, and how many rounds there are; short rounds first."""
     keys = [canonical([call.tool, call.args]) for call in calls]
     for length in range(1, LONGEST_CYCLE + 1):
         for start in range(len(keys) - length * AGAIN + 1):
@@ -38,10 +47,7 @@ def loop(calls: Sequence[Call]) -> str:
             while keys[start + rounds * length : start + (rounds + 1) * length] == cycle:
                 rounds += 1
             if rounds >= AGAIN:
-                names = " -> ".join(call.tool for call in calls[start : start + length])
-                what = f"{names} {show(calls[start].args)}" if length == 1 else names
-                return f"{what}: {rounds} times in a row, from call {start + 1} on"
-    return ""
+                yield start, length, rounds
 
 
 def empty_retrieval(calls: Sequence[Call]) -> str:

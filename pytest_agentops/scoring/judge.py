@@ -14,6 +14,7 @@ from ..schema.verdict import CheckResult, Verdict
 from .blocks import count_unexpected
 from .checks.calls import asks_nothing
 from .context import CheckContext, CheckFunction
+from .costs import cost_parts
 from .detectors import detect
 from .expectations import run_expect, run_extra, run_turns
 
@@ -34,6 +35,7 @@ def judge(
     `python` holds the functions that `expect.python` names, `extra_checks` those registered from outside.
     """
     expect = case.fields.expect or _NOTHING_EXPECTED
+    run.costs = cost_parts(run)
     context = CheckContext(case=case, python=python or {}, extra_checks=extra_checks or {}, default_outcome="completed")
     if _never_ran(run):
         run.checks, run.success = [], False

@@ -12,6 +12,7 @@ from math import comb
 from ..schema import money
 from ..schema.values import JsonObject
 from ..schema.verdict import Metrics
+from .confusion import CostParts
 
 _PLACES = 6
 _MONEY = Decimal("1e-12")
@@ -32,6 +33,7 @@ class Tally:
     policy_blocks: int | None = 0
     unexpected_policy_blocks: int | None = 0
     _cost: Decimal | None = Decimal(0)
+    parts: CostParts = field(default_factory=CostParts)
     _tokens: tuple[int, int] | None = (0, 0)
     _trials: Counter[tuple[int, int]] = field(default_factory=Counter)
     """(trials, successes) of a variant -> how many variants came out so."""
@@ -56,6 +58,7 @@ class Tally:
         self.kinds.update(act["kind"] for act in acts or ())
         self.policy_blocks = _sum(self.policy_blocks, run.get("policy_blocks"))
         self.unexpected_policy_blocks = _sum(self.unexpected_policy_blocks, run.get("unexpected_policy_blocks"))
+        self.parts.add(run)
         cost, tokens = run["cost_usd"], run["tokens"]
         self._cost = None if cost is None or self._cost is None else self._cost + Decimal(cost)
         if tokens is None or self._tokens is None:
@@ -76,6 +79,7 @@ class Tally:
             out.policy_blocks = _sum(out.policy_blocks, part.policy_blocks)
             out.unexpected_policy_blocks = _sum(out.unexpected_policy_blocks, part.unexpected_policy_blocks)
             out._cost = money.total([out._cost, part._cost])
+            out.parts.merge(part.parts)
             known = out._tokens is not None and part._tokens is not None
             out._tokens = (out._tokens[0] + part._tokens[0], out._tokens[1] + part._tokens[1]) if known else None  # type: ignore[index]
             out._trials += part._trials
@@ -99,6 +103,10 @@ class Tally:
             tokens=None if self._tokens is None else {"input": self._tokens[0], "output": self._tokens[1]},
             pass_hat_k=self._pass_hat_k(),
             unanswerable=self.unanswerable,
+            cost_by_model=self.parts.by("models"),
+            cost_by_tool=self.parts.by("tools"),
+            confusion_cost_usd=self.parts.confusion(),
+            eval_cost_usd=money.text(self.parts.evals),
         )
 
     def _per_success(self) -> str | None:

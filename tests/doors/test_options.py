@@ -23,7 +23,7 @@ USAGE = pytest.ExitCode.USAGE_ERROR
         ("--agent-trials=0", "--agent-trials=0: expected a whole number from 1"),
         ("--agent-trials=²", "--agent-trials=²: expected a whole number from 1"),
         ("--agent-report=json", "--agent-report=json: expected NAME:PATH, such as json:out/results.json"),
-        ("--agent-report=jsno:x.json", "--agent-report=jsno: expected one of json; did you mean 'json'*"),
+        ("--agent-report=jsno:x.json", "--agent-report=jsno: expected one of csv, json, md, parquet; did you mean 'json'*"),
         ("--agent-cassettes=/elsewhere", "--agent-cassettes=/elsewhere: * under the rootdir*"),
     ],
 )

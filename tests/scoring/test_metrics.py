@@ -52,6 +52,7 @@ def test_the_numbers():
         tokens={"input": 20, "output": 10},
         pass_hat_k={"1": 0.75},
         intervention_rate=0.0,
+        confusion_cost_usd={"failed": "0.25", "retries": "0", "loops": "0"},
         **NOBODY,
     )
 

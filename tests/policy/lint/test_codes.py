@@ -273,7 +273,7 @@ def test_two_attributes_or_too_many_cells_are_partial_and_never_clean() -> None:
     big = decisions(policy, contract(), known=True)
     assert "cells are too many: rules were compared in pairs" in big.partial[0]
     assert [f.rule for f in big.findings if f.code == "POL004"] == ["payments.refund/15", "payments.refund/16"]
-    overlap = f'{{if: "amount_usd > 3", allow: true}}'
+    overlap = '{if: "amount_usd > 3", allow: true}'
     (policy,) = policies_of(rules(*lines, overlap))
     assert "POL005" in {f.code for f in decisions(policy, contract(), known=True).findings}
 

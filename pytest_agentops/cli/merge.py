@@ -1,0 +1,53 @@
+"""Join the results of shards and judge the whole as one session would: exit 0 if it is fine, 1 if not."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..union import Union
+
+NAME = "merge"
+HELP = "join the results of shards and judge the whole"
+BASELINE = Path("agentops-baseline.json")
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="results.json of the shards; a case is in one of them"
+    )
+    parser.add_argument("--output", "-o", type=Path, metavar="FILE", help="where the results of the whole go")
+    parser.add_argument("--baseline", type=Path, default=BASELINE, metavar="FILE", help="(%(default)s)")
+    parser.add_argument("--md", type=Path, metavar="FILE", help="the report for a pull request, too")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the table and the verdict, write what was asked for."""
+    from ..union import NoMerge, union
+
+    if options.md is not None and options.output is None:
+        raise NoMerge("--md is made from the results of the whole: name a file for them with --output")
+    with union(options.files, options.baseline) as made:
+        _tell(made, options)
+        if options.output is not None:
+            made.write(options.output)
+        if options.md is not None:
+            from ..reports.markdown import write
+
+            write(options.output, options.md)
+        return 1 if made.is_bad else 0
+
+
+def _tell(made: Union, options: argparse.Namespace) -> None:
+    from ..reports.table import table
+
+    assert made.gating is not None
+    suites = {name: tally.metrics().as_json() for name, tally in made.suites.items()}
+    print(table(suites, made.total.metrics().as_json()))
+    for line in [*made.gating.lines(), *made.failed, *made.over_budget()]:
+        print(line)
+    count = f"{len(made.results)} cases of {len(options.files)} files"
+    part = ", not all cases ran" if made.is_part() else ""
+    print(f"verdict: {made.verdict} ({count}, mode {made.mode}{part})")

@@ -1,0 +1,153 @@
+"""``.agentops/history.jsonl``: a line a session, added by the controller, for the scorecard. It is the one file that grows."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+from ..errors import AgentOpsError
+from ..schema.values import Json, JsonObject, dumps, loads
+from . import git
+from .results import stream
+
+NAME = "history.jsonl"
+VERSION = 1
+_METRICS = (
+    "runs",
+    "successes",
+    "task_success_rate",
+    "cost_usd",
+    "cost_per_success_usd",
+    "intervention_rate",
+    "policy_blocks",
+    "unexpected_policy_blocks",
+    "tokens",
+)
+_PINS = ("model", "prompt", "policy")
+
+
+class NoHistory(AgentOpsError):
+    """There is no history to show."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One suite in one session."""
+
+    at: dt.datetime
+    commit: str | None
+    mode: str
+    file: str | None
+    metrics: JsonObject
+
+
+History: TypeAlias = Mapping[str, list[Session]]
+"""Suite -> its sessions, the oldest first."""
+
+
+def remember(results: Path, *, now: dt.datetime | None = None) -> list[str]:
+    """Add the session to the history beside its results; what went wrong, a sentence each."""
+    path = results.with_name(NAME)
+    line = dumps(_entry(results, now or dt.datetime.now(dt.UTC))) + "\n"
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666)
+        try:
+            os.write(handle, line.encode())  # one write: two sessions at once give two lines
+        finally:
+            os.close(handle)
+    except OSError as error:
+        return [f"{path}: the history cannot be written: {error.strerror or error}"]
+    return []
+
+
+def _entry(results: Path, now: dt.datetime) -> JsonObject:
+    head, cases = stream(results)
+    seen = {name: _Seen() for name in head["suites"]}
+    for case in cases:
+        seen.setdefault(case["suite"], _Seen()).add(case)
+    suites: JsonObject = {}
+    for name, suite in head["suites"].items():
+        mine = seen[name]
+        suites[name] = {
+            "file": mine.file,
+            "whole": is_whole(head, name, mine.cases),
+            "mode": next(iter(mine.modes)) if len(mine.modes) == 1 else "mixed" if mine.modes else "none",
+            "metrics": {key: suite["metrics"].get(key) for key in _METRICS},
+            "pins": {pin: [found[key] for key in sorted(found)] for pin, found in mine.pins.items() if found},
+        }
+    return {
+        "version": VERSION,
+        "at": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "commit": git.head(results.parent),
+        "mode": head["mode"],
+        "selection": head["selection"],
+        "verdict": head["verdict"],
+        **({"prices": head["prices"]} if "prices" in head else {}),
+        "suites": suites,
+    }
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What the cases of a suite say together."""
+
+    cases: int = 0
+    file: str | None = None
+    modes: set[str] = field(default_factory=set)
+    pins: dict[str, dict[str, Json]] = field(default_factory=lambda: {pin: {} for pin in _PINS})
+    """What the runs named, each once; there are several where a matrix varies it."""
+
+    def add(self, case: JsonObject) -> None:
+        self.cases += 1
+        self.file = self.file or case.get("file")
+        for run in case["trials"]:
+            self.modes.add(run["mode"])
+            for pin, found in self.pins.items():
+                value = (run.get("pins") or {}).get(pin)
+                if value is not None:
+                    found[dumps(value)] = value
+
+
+def is_whole(results: JsonObject, suite: str, cases: int) -> bool:
+    """Whether all cases of a suite are there, as far as the file tells."""
+    known = (results.get("asked") or {}).get("suites", {}).get(suite)
+    if known is not None:
+        return cases >= int(known["variants"])
+    return bool(results["selection"] == "all")
+
+
+def read(path: Path) -> tuple[dict[str, list[Session]], int]:
+    """The sessions of every suite that ran whole, and how many lines could not be read."""
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        raise NoHistory(f"{path}: there is no history yet; every pytest --agent-evals adds a line") from None
+    except OSError as error:
+        raise NoHistory(f"{path}: the history cannot be read: {error.strerror or error}") from None
+    found: dict[str, list[Session]] = {}
+    bad = 0
+    for line in filter(None, lines):
+        try:
+            for suite, session in _sessions(loads(line)):
+                found.setdefault(suite, []).append(session)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            bad += 1
+    for sessions in found.values():
+        sessions.sort(key=lambda session: session.at)
+    return dict(sorted(found.items())), bad
+
+
+def _sessions(entry: JsonObject) -> Iterator[tuple[str, Session]]:
+    if entry["version"] != VERSION:
+        raise ValueError("another version")
+    at = dt.datetime.fromisoformat(entry["at"])
+    made = [
+        (name, Session(at=at, commit=entry["commit"], mode=suite["mode"], file=suite["file"], metrics=suite["metrics"]))
+        for name, suite in entry["suites"].items()
+        if suite["whole"] and suite["metrics"]["runs"]
+    ]
+    yield from made

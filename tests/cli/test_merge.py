@@ -1,0 +1,122 @@
+"""Shards joined: the same numbers, gates and verdict as of one session."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_agentops.cli.main import main
+from tests.doors.conftest import HEAD, Project
+
+GATES = "gates: {task_success_rate: {min: 0.5}}\n"
+CASES = """
+- {id: ann, task: one}
+- {id: bob, task: two, expect: {output: {contains: three}}}
+- {id: cyd, task: three}
+"""
+
+
+def sessions(project: Project, *shards: tuple[str, ...]) -> tuple[Path, list[Path]]:
+    """The whole session's results, and those of each shard."""
+    project.suite(CASES, head=HEAD + GATES)
+    project.suite("- {id: eve, task: x}", name="other")
+    project.record()
+    made = []
+    for number, words in enumerate((("",), *shards)):
+        path = project.path / f"{number}.json"
+        project.evals(f"--agent-report=json:{path}", *filter(None, words))
+        made.append(path)
+    return made[0], made[1:]
+
+
+def comparable(path: Path) -> dict[str, Any]:
+    """A results file without durations and without the anchor of a session's own log."""
+    value: dict[str, Any] = json.loads(path.read_text())
+    value.pop("audit", None)
+    for case in value["cases"]:
+        for run in case["trials"]:
+            run.pop("duration_s")
+    return value
+
+
+@pytest.mark.parametrize(
+    "shards",
+    [(("-k", "ann or eve"), ("-k", "not (ann or eve)")), (("-k", "bob"), ("-k", "cyd"), ("-k", "ann or eve"))],
+    ids=["two", "three"],
+)
+def test_the_whole_is_what_one_session_gives(project: Project, shards: tuple[tuple[str, ...], ...], tmp_path: Path) -> None:
+    whole, parts = sessions(project, *shards)
+    assert all(json.loads(part.read_text())["selection"] == "partial" for part in parts)
+    out = tmp_path / "out" / "whole.json"
+    code = main(["merge", *map(str, reversed(parts)), "-o", str(out), "--baseline", str(tmp_path / "none.json")])
+    assert code == 1, "a case failed"
+    assert comparable(out) == comparable(whole)
+    assert [gate["result"] for gate in comparable(out)["suites"]["demo"]["gates"]] == ["pass"]
+
+
+def test_a_part_is_judged_as_one(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    _, (one, _) = sessions(project, ("-k", "cyd"), ("-k", "bob"))
+    assert main(["merge", str(one)]) == 0
+    out = capsys.readouterr().out
+    assert "not_judged: 1 of 3 cases of cases/demo/demo.yaml ran" in out
+    assert out.endswith("verdict: pass (1 cases of 1 files, mode replay, not all cases ran)\n")
+
+
+def test_the_report_of_the_whole(project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, parts = sessions(project, ("-k", "ann"), ("-k", "not ann"))
+    words = ["merge", *map(str, parts), "--md", str(tmp_path / "w.md")]
+    assert main(words) == 1
+    assert "name a file for them with --output" in capsys.readouterr().err
+    assert main([*words, "-o", str(tmp_path / "w.json")]) == 1
+    assert (tmp_path / "w.md").read_text().startswith("## ❌ agent evals: fail\n\n4 cases, 4 runs, mode replay. 1 case failed.")
+
+
+def edited(path: Path, **change: Any) -> str:
+    value = json.loads(path.read_text())
+    for key, new in change.items():
+        value[key] = new(value[key]) if callable(new) else new
+    path.write_text(json.dumps(value))
+    return str(path)
+
+
+def test_a_case_of_two_shards_is_an_error(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    whole, (part,) = sessions(project, ("-k", "cyd"))
+    assert main(["merge", str(whole), str(part)]) == 1
+    assert f"{part}: demo/cyd is in {whole}, too; each case belongs to one shard" in capsys.readouterr().err
+
+
+def test_what_is_no_shard_of_the_same_session(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    _, (one, two) = sessions(project, ("-k", "cyd"), ("-k", "bob"))
+    known = json.loads(two.read_text())["asked"]
+    for change, said in (
+        ({"asked": {**known, "suites": {**known["suites"], "demo": {**known["suites"]["demo"], "variants": 9}}}}, "another one"),
+        ({"asked": {**known, "gates": ["task_success_rate: {min: 1}"]}}, "other gates over the session"),
+        ({"asked": None}, "what it was to run"),
+    ):
+        assert main(["merge", str(one), edited(two, **change)]) == 1
+        assert said in capsys.readouterr().err
+
+
+def test_costs_of_two_price_tables_are_not_added(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    _, (one, two) = sessions(project, ("-k", "cyd"), ("-k", "bob"))
+    files = []
+    for path, version in ((one, "1"), (two, "2")):
+        files.append(edited(path, version=1))
+        value = json.loads(path.read_text())
+        path.write_text(json.dumps({**value, "prices": {"source": "genai-prices", "version": version, "as_of": None}}))
+    assert main(["merge", *files]) == 1
+    assert "its costs are of another price table" in capsys.readouterr().err
+
+
+def test_a_shard_that_failed_without_a_failing_case_fails_the_whole(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    _, (one, two) = sessions(project, ("-k", "ann"), ("-k", "cyd"))
+    assert main(["merge", str(one), edited(two, verdict="fail")]) == 1
+    assert "it failed for another reason than a case" in capsys.readouterr().out
+
+
+def test_a_file_that_is_none(project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["merge", str(tmp_path / "no.json")]) == 1
+    assert "there is no results file" in capsys.readouterr().err
