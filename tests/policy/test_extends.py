@@ -86,7 +86,8 @@ def test_a_policy_from_a_template_decides_as_the_template() -> None:
 
 
 def test_the_base_comes_first_and_the_policy_adds(tmp_path: Path) -> None:
-    more = "  scopes: [more]\n  rules:\n    - {if: 'amount_usd == 7', require_approval: x}\n    - {if: 'amount_usd == 8', deny: true}\n"
+    more = "  scopes: [more]\n  rules:\n"
+    more += "    - {if: 'amount_usd == 7', require_approval: x}\n    - {if: 'amount_usd == 8', deny: true}\n"
     file = load_child(tmp_path, CHILD + more)
     (policy,) = file.policies
     assert [rule.id for rule in policy.rules] == ["mine/never", "mine/base.2", "mine/base.3", "mine/1", "mine/2"]
@@ -110,11 +111,13 @@ def test_tests_may_name_inherited_rules_and_the_digest_knows_the_base(tmp_path: 
 
 
 def test_what_is_set_twice_is_a_mistake_with_both_places(tmp_path: Path) -> None:
-    more = "  tier: 2\n  default: require_approval:x\n  attributes: {amount_usd: {maximum: 3}}\n  rules: [{id: never, allow: true}]\n"
+    more = "  tier: 2\n  default: require_approval:x\n"
+    more += "  attributes: {amount_usd: {maximum: 3}}\n  rules: [{id: never, allow: true}]\n"
     found = mistakes(tmp_path, CHILD + more)
     assert found == [
         "child.yaml:6:3: tier: tier is set by the base, too (base.yaml:5:3); a policy adds to its base and changes nothing of it",
-        "child.yaml:7:3: default: default is set by the base, too (base.yaml:6:3); a policy adds to its base and changes nothing of it",
+        "child.yaml:7:3: default: default is set by the base, too (base.yaml:6:3); "
+        "a policy adds to its base and changes nothing of it",
         "child.yaml:8:16: attributes.amount_usd is declared by the base (base.yaml:8), too; "
         "a policy adds to its base and changes nothing of it",
         "child.yaml:9:11: rule mine/never is in the base (base.yaml:10), too; "

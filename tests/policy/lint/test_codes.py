@@ -97,7 +97,7 @@ def test_names_that_are_not_there() -> None:
         "5:31 args.knid: payments.refund has no such argument",
         "5:49 context.tier: no case has it in its context",
     ]
-    assert [f.mistake.hint for f in findings if f.code == "POL002"][0] == "did you mean 'amount_usd'?"
+    assert next(f.mistake.hint for f in findings if f.code == "POL002") == "did you mean 'amount_usd'?"
     assert of("POL002", found("{limit: {sum: price, max: 3}}", world=world)) == [
         "5:8 price: it is no argument of payments.refund, and no case has it in its context"
     ]
@@ -130,7 +130,8 @@ def test_rules_that_never_decide() -> None:
     assert of("POL004", findings) == [
         "5:7 rule payments.refund/1 never matches | it is unknown for amount_usd is out of all proportion",
         "7:7 rule payments.refund/3 never decides: it is shadowed by payments.refund/2 (line 6) | amount_usd <= 10",
-        "8:7 rule payments.refund/4 never decides: it is shadowed by payments.refund/5 (line 9) | amount_usd > 100 and on == true",
+        "8:7 rule payments.refund/4 never decides: it is shadowed by payments.refund/5 (line 9)"
+        " | amount_usd > 100 and on == true",
         "10:7 rule payments.refund/6 never matches: log: redact kind; keep 3 days",
     ]
     refused = found('{if: "amount_usd > 50", allow: true}', more="attributes: {amount_usd: {maximum: 50}}")
