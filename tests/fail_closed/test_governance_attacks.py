@@ -1,4 +1,4 @@
-"""Agents that try to get around policies, approvals and budgets, seen from the outside: each fails the session or gets nothing."""
+"""Agents that try to get around policies, approvals and budgets, seen from the outside: it fails, or they get nothing."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def mistakes(tmp_path: Path, case: str, head: str = "") -> list[str]:
         "approvals: [{decision: timeout}, {decision: escalate, role: r}]",
         "budget: {usd: 1, degrade: [{at: 0.8, model: m}, {at: 0.9, writes: deny}, {at: 0.95, of: usd, require_approval: r}]}",
         "budget: {degrade: [{at: 0.5, of: tool_calls, writes: deny}]}",
-        "expect: {policy: {blocks: 1, blocked: [a, {tool: b, reason: rule, rule: p/1, args: {n: {$lt: 2}}}], approvals: {max: 1}}}",
+        "expect: {policy: {blocks: 1, blocked: [a, {tool: b, reason: rule, rule: p/1, args: {n: {$lt: 2}}}], approvals: 1}}",
         "expect: {interventions: {max: 1}, budget: {exceeded: none, degraded: 0, share: {max: 0.5}}, detectors: {loop: fail}}",
         "principal: {id: bot, on_behalf_of: 'user:1', roles: [a], scopes: [b]}",
     ],
