@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from .curtailing import curtailing
 from .errors import BaselineError, CaseFileError
 from .loading.gates import gates_of, session_gates
 from .reports.results import BuildVerdict
@@ -124,13 +125,18 @@ class Gating:
 
     def _group(self, name: str, suite: JsonObject, cases: dict[str, list[Tried]], stopped: str) -> Group:
         now = cases.get(name, [])
+        curtails = curtailing(self.config)
+        if curtails is not None:
+            curtails.look()
+        lost = curtails.lost(name, suite) if curtails is not None and name in curtails.stopped else ""
         return Group(
             name=name,
             gates=gates_of(suite["gates"]),
             metrics=self.summary.metrics_of(name),
             now=now,
             before=self._before(now, [name]),
-            unjudged=stopped or self._part(suite, now),
+            unjudged=stopped or lost or self._part(suite, now),
+            lost=lost if not stopped else "",
             no_baseline=self._no_baseline(),
         )
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import pytest
 
 from .asked import asked, mode_of, verdict_of_runs
+from .curtailing import curtailing
 from .gating import Gating, worst
 from .hidden import YAML, sentence
 from .notes import Notes
@@ -194,6 +195,9 @@ class Summary:
                     path.unlink()
             self.audit.clear()
             ledger(self.config, self.settings).clear()
+            curtails = curtailing(self.config)
+            if curtails is not None:
+                curtails.clear()
 
     # ---- the end
 
