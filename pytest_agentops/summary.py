@@ -234,7 +234,7 @@ class Summary:
 
     def _look_at_spending(self) -> None:
         """Runs that cost far more than is usual in their suite, and suites that cost more than they may."""
-        for spike in self.spending.spikes():
+        for spike in self.spending.spikes(self.gating.usual_costs(self.mode)):
             case = self.results.find(spike.case, spike.variant)
             if case is None:
                 continue
