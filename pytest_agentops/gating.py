@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from .confirming import Confirmation, files_of, wanted
 from .curtailing import curtailing
 from .errors import BaselineError, CaseFileError
 from .loading.gates import gates_of, session_gates
+from .people import ledger
 from .reports.results import BuildVerdict
 from .schema.gates import Gates
 from .schema.values import JsonObject, loads
@@ -110,15 +112,28 @@ class Gating:
         if self.session_gates is not None:
             groups.append(self._session_group(self.session_gates, cases, stopped))
         self.judged = judge(groups)
-        for place, gate in enumerate(self.judged):
+        for gate in self.judged:
             known = self.suites.get(gate.group)
             gate.file, (gate.line, gate.col) = (known["file"], known["places"][gate.name]) if known else (self.where, (1, 1))
-            if _fails(gate, gated_by(groups, gate)):
-                self.failing.add(place)
+        self._confirm(groups)
+        self.failing = {place for place, gate in enumerate(self.judged) if _fails(gate, gated_by(groups, gate))}
         if update and not stopped:
             self._update(cases)
         elif self.baseline is not None:
             self._news(cases)
+
+    def _confirm(self, groups: list[Group]) -> None:
+        """Proven regressions once more, where the suite asks for it."""
+        found = [gate for gate in wanted(self.judged, self.settings) if gated_by(groups, gate).confirm]
+        if not found:
+            return
+        spent, limit = ledger(self.config, self.settings).total(), self.settings.budget_usd
+        left = None if limit is None else Decimal(0) if spent is None else limit - spent
+        again = Confirmation(self.config, self.settings)
+        again.run(files_of(found, self.settings.rootdir), left)
+        for gate in found:
+            again.weigh(gate)
+        self.notes.append(again.line())
 
     def _cases(self, only: Iterable[str] | None) -> dict[str, list[Tried]]:
         """Suite -> its cases, as the results have them."""

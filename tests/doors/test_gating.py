@@ -390,3 +390,74 @@ def test_a_replay_spends_nothing_and_says_nothing(project: Project) -> None:
     project.suite("- {id: one, task: hello}\n", head="version: 1\nagent: ./agent.py:adder\ntools: ./tools.py:add\n", tools=PAYING)
     project.record()
     project.evals().stdout.fnmatch_lines(["cases/demo/demo.yaml . *100%*"])
+
+
+COUNTED = """
+import pathlib
+
+COUNT = pathlib.Path(__file__).parent / "count"
+
+def echo(task, tools):
+    seen = len(COUNT.read_text()) if COUNT.exists() else 0
+    COUNT.write_text("x" * (seen + 1))
+    return GOOD
+"""
+MANY = "- {id: one, task: hello, trials: 10, xfail: known, expect: {output: {contains: good}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("good", "result", "said"),
+    [
+        ("'bad'", "fail", "confirmed by a second run: success 10/10 → 0/10*"),
+        ("'good' if seen >= 10 else 'bad'", "inconclusive", "not confirmed by a second run: success 10/10 → 10/10*"),
+    ],
+)
+def test_a_proven_regression_is_confirmed_by_fresh_trials(project: Project, good: str, result: str, said: str) -> None:
+    gates = "gates:\n  success_regression: {}\n  confirm: true\n"
+    project.suite(MANY, head=HEAD + gates, agent=COUNTED.replace("GOOD", "'good'"))
+    project.evals(*LIVE, "--agent-baseline=update")
+    (project.path / "cases/demo/count").unlink()
+    project.suite(MANY, head=HEAD + gates, agent=COUNTED.replace("GOOD", good))
+    done = project.evals(*LIVE)
+    assert outcomes(project) == {"success_regression": result}
+    assert len((project.path / "cases/demo/count").read_text()) == 20
+    assert len(project.results["cases"][0]["trials"]) == 10
+    assert done.ret == (1 if result == "fail" else 0)
+    line = "confirmation run: 10 runs, $0, beside the numbers above: .agentops/confirm/results.json"
+    done.stdout.fnmatch_lines([f"gate demo success_regression: {result}: success 10/10 → 0/10 (*; {said}", line])
+
+
+def test_without_money_nothing_is_confirmed_and_the_fail_stays(project: Project) -> None:
+    gates = "gates:\n  success_regression: {}\n  confirm: true\n"
+    project.suite(MANY, head=HEAD + gates, agent=COUNTED.replace("GOOD", "'good'"))
+    project.evals(*LIVE, "--agent-baseline=update")
+    project.suite(MANY, head=HEAD + gates, agent=COUNTED.replace("GOOD", "'bad'"))
+    done = project.evals(*LIVE, "--agent-budget-usd=0")
+    assert done.ret == 1
+    assert outcomes(project) == {"success_regression": "fail"}
+    done.stdout.fnmatch_lines(
+        ["*the confirmation run says nothing: no money is left for it*", "confirmation run: no money is left*"]
+    )
+
+
+def test_a_confirmation_run_that_dies_confirms_nothing(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    gates = "gates:\n  success_regression: {}\n  confirm: true\n"
+    project.suite(MANY, head=HEAD + gates, agent=COUNTED.replace("GOOD", "'good'"))
+    project.evals(*LIVE, "--agent-baseline=update")
+    project.suite(MANY, head=HEAD + gates, agent=COUNTED.replace("GOOD", "'bad'"))
+    project.write("conftest.py", "import os\nif 'PYTEST_AGENTOPS_CONFIRM' in os.environ:\n    os._exit(7)\n")
+    done = project.evals(*LIVE)
+    assert outcomes(project) == {"success_regression": "fail"}
+    done.stdout.fnmatch_lines(["confirmation run: it ended with exit code 7 and no results*"])
+
+
+def test_a_gate_of_the_session_is_confirmed_over_all_suites(project: Project) -> None:
+    project.write("pytest.ini", "[pytest]\nagentops_gates =\n    broken_cases: {max: 0}\n    confirm: true\n")
+    project.suite(MANY, head=HEAD, agent=COUNTED.replace("GOOD", "'good'"))
+    project.evals(*LIVE, "--agent-baseline=update")
+    (project.path / "cases/demo/count").unlink()
+    project.suite(MANY, head=HEAD, agent=COUNTED.replace("GOOD", "'bad'"))
+    done = project.evals(*LIVE)
+    assert [(gate["name"], gate["result"]) for gate in project.results["gates"]] == [("broken_cases", "fail")]
+    assert len((project.path / "cases/demo/count").read_text()) == 20
+    done.stdout.fnmatch_lines(["gate session broken_cases: fail: *; confirmed by a second run: broken: demo/one (10/10 → 0/10)*"])
