@@ -1,7 +1,7 @@
 """The confirmation run of `gates.confirm`: a regression that was proven must show again in fresh trials of the same size.
 
-It is a session of its own, in a process of its own, over the suites in question; it writes below ``.agentops/confirm``. Where it has
-no numbers (it did not run, or not whole), what failed stays a fail.
+It is a session of its own, in a process of its own, over the suites in question; it writes below ``.agentops/confirm``. Where it
+has no numbers (it did not run, or not whole), what failed stays a fail.
 """
 
 from __future__ import annotations
