@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import time
 from collections.abc import Generator, Iterable, Iterator
 from decimal import Decimal
@@ -14,6 +15,7 @@ import pytest
 from .confirming import Confirmation, files_of, wanted
 from .curtailing import curtailing
 from .errors import BaselineError, CaseFileError
+from .hidden import YAML
 from .loading.gates import gates_of, session_gates
 from .people import ledger
 from .reports.results import BuildVerdict
@@ -28,6 +30,7 @@ from .settings import Settings
 if TYPE_CHECKING:
     from .summary import Summary
 
+_GATES = re.compile(rb"^(\"?)gates\1[ \t]*:", re.MULTILINE)
 _ORDER: tuple[BuildVerdict, ...] = ("fail", "regression", "budget_exceeded", "not_comparable", "inconclusive", "pass")
 
 
@@ -44,6 +47,8 @@ class Gating:
         self.failing: set[int] = set()
         """Places in `judged` of the gates that the exit code tells of."""
         self.notes: list[str] = []
+        self.broken_files: dict[str, str] = {}
+        """Suite files that did not load, with the sentence for it."""
         self.errors: list[str] = []
         self.where = _inifile(config)
         try:
@@ -82,6 +87,12 @@ class Gating:
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:
         self.suites |= getattr(node, "workeroutput", {}).get("agentops_suites", {})
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """The gates of a file with mistakes are not judged, and nobody knows which they are."""
+        path = self.settings.rootdir / report.nodeid
+        if report.failed and path.suffix in YAML and path.is_file() and _GATES.search(path.read_bytes()):
+            self.broken_files[report.nodeid] = f"gates of {report.nodeid}: not_judged: the file has mistakes"
 
     # ---- judging
 
@@ -257,6 +268,7 @@ class Gating:
                 yield from (f"  {line}" for line in gate.details)
         for (group, why), named in idle.items():
             yield f"gates {group or 'session'} {', '.join(named)}: not_judged: {why}"
+        yield from self.broken_files.values()
         yield from self.notes
 
     # ---- the baseline

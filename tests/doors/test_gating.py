@@ -140,7 +140,7 @@ def test_collect_only_judges_nothing(project: Project) -> None:
     gated(project, "gates:\n  runs: {min: 3}\n")
     result = project.evals("--collect-only")
     assert result.ret == 0
-    result.stdout.no_fnmatch_line("*gate*")
+    result.stdout.no_fnmatch_line("*gate?runs?*")
 
 
 def test_under_xdist_the_controller_judges_the_same(project: Project) -> None:
@@ -279,6 +279,41 @@ def test_a_threshold_that_cannot_be_proven_is_told_at_collection(project: Projec
             "cannot be proven with 2 runs: 52 would do (raise `trials`*"
         ]
     )
+
+
+def test_a_rate_of_one_is_proven_by_nothing(project: Project) -> None:
+    gated(project, "gates:\n  task_success_rate: {min: 1, confidence: 0.95}\n")
+    result = project.evals(*LIVE, "--collect-only")
+    result.stdout.fnmatch_lines(
+        ["*task_success_rate: min 1 with 95 % confidence is proven by no number of runs; leave `confidence` out"]
+    )
+
+
+def test_the_gates_of_a_file_with_mistakes_are_not_judged_and_said_to_be(project: Project) -> None:
+    gated(project, GATES, TWO.replace("expect", "expct"))
+    gated(project, "", name="other")
+    result = project.evals(*LIVE)
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["gates of cases/demo/demo.yaml: not_judged: the file has mistakes"])
+
+
+def test_a_baseline_that_cannot_be_written_fails_the_session(project: Project) -> None:
+    gated(project)
+    project.write("pytest.ini", "[pytest]\nagentops_baseline_file = taken/base.json\n")
+    project.write("taken", "a file, and no folder")
+    result = project.evals(*LIVE, "--agent-baseline=update")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["ERROR: taken/base.json: the baseline cannot be written: *"])
+
+
+def test_a_passed_gate_is_not_kept_as_last_failed(project: Project) -> None:
+    gated(project, "gates:\n  runs: {min: 3}\n")
+    cached = ("-p", "cacheprovider")
+    project.evals(*LIVE, *cached)
+    three = project.evals(*LIVE, *cached, "--lf", "--agent-trials=2")  # no case failed: all run, and the gate passes
+    assert three.ret == 0
+    assert outcomes(project) == {"runs": "pass"}
+    project.run("--agent-evals", "--cache-show=cache/lastfailed", *cached).stdout.no_fnmatch_line("*gate?runs?*")
 
 
 def test_inconclusive_warns_unless_it_is_said_to_fail(project: Project) -> None:
