@@ -50,7 +50,7 @@ def baseline(project: Project) -> dict[str, Any]:
 
 def test_the_first_run_says_that_there_is_no_baseline_and_how_to_make_one(project: Project) -> None:
     gated(project)
-    result = project.evals(*LIVE)
+    result = project.evals(*LIVE, "-v")
     assert result.ret == 0
     result.stdout.fnmatch_lines(
         [
