@@ -140,7 +140,7 @@ def parse(text: str, shown: str = NAME) -> Baseline:
     entries = [entry for entry in value["cases"] if entry is not None]
     for entry in entries:
         found = _record(entry)
-        line_no = places.get(dumps(entry), _line_naming(lines, entry))
+        line_no = places.get(dumps(entry)) or _line_naming(lines, entry)
         if isinstance(found, str):
             raise BaselineError(f"edited by hand: {found}", path=shown, line=line_no, cure=_anew(entry))
         if (found.id, found.mode) in records:
