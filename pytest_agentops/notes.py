@@ -28,7 +28,8 @@ class Notes:
     def of_run(self, name: str, run: JsonObject, *, judged_elsewhere: bool = False) -> None:
         """Take up what the run says of itself; a test judges its runs by itself, too."""
         suite, _, case = name.partition("/")
-        if (run.get("pins") or {}).get("policy") is None:
+        unpinned = (run.get("pins") or {}).get("policy") is None
+        if unpinned or any(call.get("reason") == "no_policy" for call in run["calls"]):  # one in shadow mode enforces nothing
             self._without_policy.setdefault(suite)
         self._overrides += [
             f"{name}: {_act(act)}" for act in run.get("interventions") or () if act["kind"] != "approve" or "message" in act

@@ -47,7 +47,12 @@ def ledger(config: pytest.Config, settings: Settings) -> Ledger:
     """The session's payments, which all its processes share."""
     found = config.stash.get(_LEDGER, None)
     if found is None:
-        found = config.stash[_LEDGER] = Ledger(settings.work / LEDGER_FILE, settings.budget_usd)
+        # what an earlier session spent is not this one's: with the flag the controller clears it; without, nobody else would
+        flagged, worker = config.pluginmanager.has_plugin("agentops-session"), getattr(config, "workerinput", None)
+        name = LEDGER_FILE if flagged or worker is None else f"{LEDGER_FILE}.{worker['testrunuid']}"
+        found = config.stash[_LEDGER] = Ledger(settings.work / name, settings.budget_usd)
+        if not flagged and worker is None:
+            found.clear()
     return found
 
 

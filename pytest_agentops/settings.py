@@ -39,9 +39,9 @@ class Settings:
     allow_live: bool
     budget_usd: Decimal | None
     """What all live runs of the session may spend."""
-    policy_baseline: str | None
+    policy_baseline: str | None = None
     """The policies that the runs are played back under once more."""
-    policy_strict: bool
+    policy_strict: bool = False
     """What the linter finds is an error."""
     audit: Audit
     """Which cases the audit log tells of."""

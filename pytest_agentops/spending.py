@@ -45,11 +45,14 @@ class Spending:
     def __init__(self) -> None:
         self._runs: dict[str, list[_Spent]] = {}
         self._budgets: dict[str, Decimal] = {}
+        self._runbooks: dict[str, str] = {}
 
     def hear(self, case: JsonObject, runs: list[JsonObject]) -> None:
         """One case with its RUNs, as the results file has them."""
         if case.get("suite_budget_usd") is not None:
             self._budgets[case["suite"]] = decimal(case["suite_budget_usd"])
+        if case.get("spend_runbook"):
+            self._runbooks[case["suite"]] = case["spend_runbook"]
         for run in runs:
             if run["cost_usd"] is not None:
                 spent = _Spent(
@@ -70,6 +73,8 @@ class Spending:
             usual = median(run.cost for run in runs)
             for run in runs:
                 text = spend_spike(run.cost, usual, what=f"the median of the suite {suite}")
+                if text and suite in self._runbooks:
+                    text += f"; runbook: {self._runbooks[suite]}"
                 if text and (run.failed or run.watched):
                     yield Spike(run.case, run.variant, run.trial, text, fatal=run.watched)
 

@@ -43,7 +43,7 @@ def lint_suite(config: pytest.Config, suite: LoadedSuite, parts: Mapping[str, Pa
             partial.update(dict.fromkeys(f"partial: {text}" for text in why))
     if settings_of(config).policy_strict and (found or partial):
         raise CaseFileError([*(_as_mistake(f) for f in found.values()), *(_as_text(suite, text) for text in partial)])
-    config.stash[LINT].update(dict.fromkeys([*found, *partial]))
+    config.stash[LINT].update(dict.fromkeys([*partial, *found]))
 
 
 def _lint(suite: LoadedSuite, key: str, parts: Mapping[str, Parts]) -> tuple[Sequence[Finding], Sequence[str]]:

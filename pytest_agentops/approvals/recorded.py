@@ -88,6 +88,12 @@ class Recorded:
                     return Answer(decision=kept.decision, by=kept.by, edit=kept.edit, message=kept.message)
         return None
 
+    def edits(self, tool: str, args: JsonObject) -> list[JsonObject]:
+        """What unused answers made of this call."""
+        with self._lock:
+            left = [kept for i, kept in enumerate(self.answers) if i not in self._used and kept.edit]
+        return [{**args, **(kept.edit or {})} for kept in left if kept.tool == tool and same(kept.args, args)]
+
     def unused(self) -> list[tuple[int, str]]:
         """Recorded answers that nobody asked for: their index, and a sentence."""
         with self._lock:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from ..schema.case import ScriptedApproval
 from ..schema.operators import fits, show
+from ..schema.values import JsonObject
 from .request import ANYBODY, Answer, Request, Source
 
 
@@ -28,6 +29,13 @@ class Script:
                     self._used.add(i)
                     return Answer(decision=entry.decision, by=entry.by or "", edit=entry.edit, message=entry.message or "")
         return None
+
+    def edits(self, tool: str, args: JsonObject) -> list[JsonObject]:
+        """What unused entries would make of this call."""
+        with self._lock:
+            left = [entry for i, entry in enumerate(self.entries) if i not in self._used and entry.edit]
+        fit = [e for e in left if e.tool in (None, tool) and (e.args is None or fits(e.args, args))]
+        return [{**args, **(entry.edit or {})} for entry in fit]
 
     def unused(self) -> list[tuple[int, str]]:
         """Entries that nobody asked for: their index under `approvals`, and a sentence."""

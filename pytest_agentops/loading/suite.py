@@ -130,7 +130,9 @@ class _Loader:
                 first = self.document.position(("cases", other, "id"))[0]
                 self._say(("cases", index, "id"), f"the id {entry['id']!r} is taken", "", f"the other one is on line {first}")
             variants += self._variants(index, entry, line, whole)
-        gates.check(self.head.gates, [] if self.mistakes else variants, self._say_at("gates"))
+        raw = self.document.value.get("gates")
+        right = {k: spec for k, spec in self.head.gates.items() if spec == raw[k]}  # what was taken out of the others was said
+        gates.check(right, [] if self.mistakes else variants, self._say_at("gates"))
         if self.mistakes:
             raise CaseFileError(list(dict.fromkeys(self.mistakes)))
         description = self.shape.head.get("description")

@@ -13,6 +13,8 @@ from .domain import SORTS, Candidate, Sort
 from .words import plain_number
 
 _SHORT = 40
+_GIVEN: set[Sort] = {"number", "text", "bool", "list", "mapping"}
+"""Values of all these kinds that nothing tells apart: it only matters that there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,10 @@ class Axis:
         """What the attribute is in these entries."""
         entries = [self.entries[n] for n in sorted(chosen)]
         said = [entry.label for entry in entries if entry.label]
+        given = [entry for entry in entries if {c.sort for c in entry.members} >= _GIVEN]
+        if given:
+            said.append(f"{self.name} is given")
+            entries = [entry for entry in entries if entry not in given]
         members = {sort: [c for e in entries if e.sort == sort for c in e.members if c.sort == sort] for sort in SORTS}
         if members["number"]:
             said += self._numbers({c.at for c in members["number"]})
@@ -125,8 +131,8 @@ class Axis:
         said += [f"{self.name} is a mapping"] if members["mapping"] else []
         said += [f"{self.name} is out of all proportion"] if members["odd"] else []
         if members["missing"]:
-            also = any(c.sort != "missing" for e in entries if e.sort == "missing" for c in e.members)
-            said.append(f"{self.name} is missing" + (" or of another kind" if also else ""))
+            also = {c.sort for e in entries if e.sort == "missing" for c in e.members} - {"missing"}
+            said.append(f"{self.name} is missing" + (" or null" if also == {"null"} else " or of another kind" if also else ""))
         return said[0] if len(said) == 1 else f"({' or '.join(said)})"
 
     @cached_property

@@ -38,6 +38,8 @@ def _looser(before: tuple[ApprovalNeed, ...], after: tuple[ApprovalNeed, ...]) -
         kept = now.get(need.role)
         if kept is None or kept.count < need.count or kept.expires_s > need.expires_s:
             return True
+        if kept.escalate_to != need.escalate_to:  # who takes over has no order: it is looser either way
+            return True
         if need.allow_edit is not None and (kept.allow_edit is None or not set(kept.allow_edit) <= set(need.allow_edit)):
             return True
     return False
@@ -50,7 +52,8 @@ def _fewer(before: Obligations, after: Obligations) -> bool:
 
 
 def _may_edit(need: ApprovalNeed) -> str:
-    return "" if need.allow_edit is None else f", may edit {', '.join(need.allow_edit) or 'nothing'}"
+    edit = "" if need.allow_edit is None else f", may edit {', '.join(need.allow_edit) or 'nothing'}"
+    return edit + (f", escalates to {', '.join(need.escalate_to)}" if need.escalate_to else "")
 
 
 def whole(decision: Decision, *, other: Decision) -> str:

@@ -68,7 +68,9 @@ class Diff:
         return [change for change in self.changes if change.direction == wanted]
 
 
-def diff(before: Sequence[Policy], after: Sequence[Policy], contracts: Mapping[str, Contract], *, cap: int = CAP) -> Diff:
+def diff(
+    before: Sequence[Policy], after: Sequence[Policy], contracts: Mapping[str, Contract], *, cap: int = CAP, tries: int = TRIES
+) -> Diff:
     """The difference of two sets of policies over all tools that either is for."""
     tools = tuple(sorted({*tools_of(before, tuple(contracts)), *tools_of(after, tuple(contracts))}))
     changes: list[Change] = []
@@ -84,8 +86,8 @@ def diff(before: Sequence[Policy], after: Sequence[Policy], contracts: Mapping[s
             cells += table.size
             changes += _over(table, name, sides)
         else:
-            partial.append(f"{name}: {table.size} cells are too many, {TRIES} calls were tried instead")
-            changes += _tried(builder, name, sides)
+            partial.append(f"{name}: {table.size} cells are too many, {tries} calls were tried instead")
+            changes += _tried(builder, name, sides, tries)
         partial += [f"{name}: {why}" for why in builder.partial]
     changes.sort(
         key=lambda c: (DIRECTIONS.index(c.direction), c.duty, c.before.verdict == c.after.verdict, c.tool, -c.cells, c.where)
@@ -120,7 +122,7 @@ def _over(table: Table, name: str, sides: tuple[Policies, ...]) -> Iterator[Chan
             for pair in _pairs(one.decision, other.decision) if both else ():
                 groups[pair] = groups.get(pair, 0) | both
     for pair, cells in groups.items():
-        yield from _change(table, name, new, cells, pair)
+        yield from _change(table, name, (old, new), cells, pair)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +146,12 @@ def _pairs(before: Decision, after: Decision) -> Iterator[_Pair]:
         yield _Pair(way, True, (before.obligations, after.obligations), before, after)
 
 
-def _change(table: Table, name: str, tool: BoundTool, cells: Cells, pair: _Pair) -> Iterator[Change]:
+def _change(table: Table, name: str, tools: tuple[BoundTool, BoundTool], cells: Cells, pair: _Pair) -> Iterator[Change]:
     where, covered, first = [], 0, None
     for box, inside in table.boxes(cells, MOST_BOXES):
         where.append(table.box_words(box))
         covered |= inside
-        first = first or next((r for c in _some(inside) if (r := request_at(table, c, tool)) is not None), None)
+        first = first or next((r for c in _some(inside) if (r := _request_at(table, c, tools)) is not None), None)
     if first is not None:
         yield Change(
             direction=pair.way,
@@ -164,6 +166,16 @@ def _change(table: Table, name: str, tool: BoundTool, cells: Cells, pair: _Pair)
         )
 
 
+def _request_at(table: Table, cell: int, tools: tuple[BoundTool, BoundTool]) -> Request | None:
+    """The call of a cell with the sums of both sides: a limit is kept under the name of its file."""
+    old, new = (request_at(table, cell, tool) for tool in tools)
+    return None if old is None or new is None else _both(old, new)
+
+
+def _both(old: Request, new: Request) -> Request:
+    return replace(new, spent={**old.spent, **new.spent})
+
+
 def _some(cells: Cells) -> Iterator[int]:
     return (cell for cell, _ in zip(each(cells), range(64), strict=False))
 
@@ -171,17 +183,17 @@ def _some(cells: Cells) -> Iterator[int]:
 # --- too many cells
 
 
-def _tried(builder: Builder, name: str, sides: tuple[Policies, ...]) -> Iterator[Change]:
+def _tried(builder: Builder, name: str, sides: tuple[Policies, ...], tries: int) -> Iterator[Change]:
     """Calls at random, always the same ones; half of them with values at which a rule of either side changes its mind."""
     axes = builder.axes()
     old, new = (side.tools[name] for side in sides)
     found: dict[_Pair, tuple[Request, str, int]] = {}
-    for values in _choices(builder, axes, old, new):
+    for values in _choices(builder, axes, (old, new), tries):
         requests = [request_of(values, tool) for tool in (old, new)]
         if requests[0] is None or requests[1] is None:
             continue
         for pair in _pairs(decide(sides[0], requests[0]), decide(sides[1], requests[1])):
-            request, where, count = found.get(pair) or (requests[1], _words(axes, values), 0)
+            request, where, count = found.get(pair) or (_both(requests[0], requests[1]), _words(axes, values), 0)
             found[pair] = request, where, count + 1
     for pair, (request, where, count) in found.items():
         yield Change(
@@ -197,9 +209,11 @@ def _tried(builder: Builder, name: str, sides: tuple[Policies, ...]) -> Iterator
         )
 
 
-def _choices(builder: Builder, axes: Sequence[Axis], old: BoundTool, new: BoundTool) -> Iterator[dict[tuple[str, ...], Entry]]:
+def _choices(
+    builder: Builder, axes: Sequence[Axis], tools: tuple[BoundTool, BoundTool], tries: int
+) -> Iterator[dict[tuple[str, ...], Entry]]:
     chance = random.Random(0)  # the same calls each time
-    conditions = [c for tool in (old, new) for bound in tool.enforced for _, c in bound.policy.conditions]
+    conditions = [c for tool in tools for bound in tool.enforced for _, c in bound.policy.conditions]
     aimed = []
     for condition in conditions:
         small = builder.projected(axes, builder.condition(condition), 20_000)
@@ -207,12 +221,12 @@ def _choices(builder: Builder, axes: Sequence[Axis], old: BoundTool, new: BoundT
         if small is not None and true:
             aimed.append((small, [cell for cell, _ in zip(each(true), range(500), strict=False)]))
     by_path = {axis.path: axis for axis in axes}
-    for n in range(TRIES):
+    for n in range(tries):
         values = {axis.path: chance.choice(axis.entries) for axis in axes}
         if aimed and n % 4:
             small, cells = aimed[n % len(aimed)]
             for path, entry in small.values(chance.choice(cells)).items():
-                same = [e for e in by_path[path].entries if set(e.members) <= set(entry.members)]
+                same = [e for e in by_path[path].entries if all(member in entry.members for member in e.members)]
                 values[path] = chance.choice(same) if same else entry
         yield values
 

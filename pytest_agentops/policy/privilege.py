@@ -22,7 +22,7 @@ from .words import plain_number
 
 MOST_VALUES = 12
 """Texts that are listed one by one; more are taken for free text."""
-LONGEST = 60
+LONGEST = 24
 
 
 @dataclass(slots=True)
@@ -95,8 +95,15 @@ def privilege(runs: Sequence[PlayedRun], policies: Sequence[Policy]) -> Privileg
         one.missing = one.calls < out.called[one.tool]
         one.allowed_up_to = _allowed(one, bound.get(one.tool))
     out.ranges = sorted(ranges.values(), key=lambda r: (r.tool, r.name))
-    out.enough = write(_enough(out, offered, asked))
+    asking = {tool: _asked_role(side, tool) for tool, side in bound.items()}
+    out.enough = write(_enough(out, offered, asked, asking))
     return out
+
+
+def _asked_role(policies: Policies, tool: str) -> str | None:
+    """Whom the policies of now ask about the tool."""
+    needs = (rule.need for bound in policies.tools[tool].enforced for rule in bound.policy.rules)
+    return next((need.role for need in needs if need is not None and need.role is not None), None)
 
 
 def _note(ranges: dict[tuple[str, str], Range], tool: str, args: Mapping[str, Json]) -> None:
@@ -141,7 +148,12 @@ def _allowed(seen: Range, policies: Policies | None) -> str:
 # --- the policy that would have been enough
 
 
-def _enough(found: Privilege, offered: Mapping[str, Contract], asked: Mapping[str, set[str | None]]) -> dict[str, Any]:
+def _enough(
+    found: Privilege,
+    offered: Mapping[str, Contract],
+    asked: Mapping[str, set[str | None]],
+    asking: Mapping[str, str | None],
+) -> dict[str, Any]:
     policies: list[dict[str, Any]] = []
     for tool in sorted(found.called):
         contract = offered[tool]
@@ -153,7 +165,8 @@ def _enough(found: Privilege, offered: Mapping[str, Contract], asked: Mapping[st
             rule["require_approval"] = roles[0] if roles else "somebody"
         else:
             rule["allow"] = True
-        policies.append({"id": tool, "tool": tool, "default": "deny", "rules": [rule]})
+        more = _person_above(tool, found.ranges, asking.get(tool)) if tier == 3 and "allow" in rule else []
+        policies.append({"id": tool, "tool": tool, "default": "deny", "rules": [rule, *more]})
     for tool in found.never_called:
         policies.append(
             {"id": tool, "tool": tool, "rules": [{"deny": True, "reason": "never called in the runs that were looked at"}]}
@@ -161,13 +174,25 @@ def _enough(found: Privilege, offered: Mapping[str, Contract], asked: Mapping[st
     return {"version": 1, "policies": policies or [{"tool": "*", "rules": [{"deny": True}]}]}
 
 
+def _person_above(tool: str, ranges: Sequence[Range], role: str | None) -> list[dict[str, Any]]:
+    """Tier 3 lets an agent act alone only below an amount above which a person is asked."""
+    top = next((one for one in ranges if one.tool == tool and one.high is not None and _may_bound(one)), None)
+    if top is None or top.high is None:
+        return []
+    return [{"if": f"args.{top.name} > {plain_number(plain(top.high))}", "require_approval": role or "somebody"}]
+
+
+def _may_bound(one: Range) -> bool:
+    """Whether a condition may name the argument: it was always there, and always of one kind."""
+    mixed = one.others or one.missing or (bool(one.texts) and one.high is not None)
+    return not mixed and one.name.isidentifier() and not one.name.startswith("__")
+
+
 def _conditions(tool: str, ranges: Sequence[Range]) -> Iterator[str]:
     for one in ranges:
-        if one.tool != tool or one.others or one.missing or (one.texts and one.high is not None):
+        if one.tool != tool or not _may_bound(one):
             continue
         name = f"args.{one.name}"
-        if not one.name.isidentifier() or one.name.startswith("__"):
-            continue
         if one.low is not None and one.high is not None:
             low, high = (plain_number(plain(value)) for value in (one.low, one.high))
             yield f"{name} == {low}" if low == high else f"{low} <= {name} <= {high}"

@@ -21,7 +21,7 @@ TARGETS = {Tier.DRAFT: 0.90, Tier.LOW_RISK_WRITE: 0.95, Tier.HIGH_RISK_WRITE: 0.
 """How sure a tool's runs must be right (the lower bound) before it may leave this tier for the one below."""
 CHANGED = ("edit", "reject", "escalate")
 """What a human does who does not simply agree."""
-UP_ABOVE = 0.05
+UP_ABOVE = 0.10
 """Humans who provably change or stop more than this share of the runs say that the tier is too low."""
 
 

@@ -217,7 +217,9 @@ class Builder:
             return Axis(path, name, _told_apart(self.special[path], path, single), predicates=single, apart=not single)
         if path[0] == "tool":
             known = possible.fact(self.facts, path)
-            return Axis(path, name, (Entry(prepare(known), (Candidate("text", known),)),))
+            return Axis(
+                path, name, (Entry(prepare(known), (Candidate("text" if isinstance(known, str) else "number", known, -1),)),)
+            )
         wants = self.wants.get(path) or Wants()
         found = pool(possible.widened(self.contract, path, wants))
         candidates = [c for c in found.candidates if possible.may_be(self.contract, path, c)]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
+from itertools import zip_longest
 
 from ..schema.policy import EXPIRES_S
 from .explained import says
@@ -51,22 +54,51 @@ def _named(before: Mapping[str, str], after: Mapping[str, str], old: Policy, new
 
 
 def _of_rules(old: Policy, new: Policy) -> Iterator[TextChange]:
+    """Rules with an id are the same by their ids, others by their texts: one that is put in between renames those after it."""
     before, after = _rules(old), _rules(new)
-    for key in dict.fromkeys((*before, *after)):
-        one, other = before.get(key), after.get(key)
-        texts = [None if rule is None else text_of(rule) for rule in (one, other)]
-        if texts[0] != texts[1]:
-            there = other or one
-            assert there is not None
-            yield TextChange(f"rule {key}", texts[0], texts[1], there.where)
-    kept = [[name for name in rules if name in before and name in after] for rules in (before, after)]
-    if kept[0] != kept[1]:
-        yield TextChange(f"{new.id}: the order of the rules", ", ".join(kept[0]), ", ".join(kept[1]), new.where)
+    kept = [[_key(rule) for rule in rules] for rules in (before, after)]
+    named = [{rule.id: rule for rule in rules if _has_id(rule)} for rules in (before, after)]
+    for key in dict.fromkeys((*named[0], *named[1])):
+        yield from _one(named[0].get(key), named[1].get(key))
+    for one, other in _paired(*([rule for rule in rules if not _has_id(rule)] for rules in (before, after))):
+        yield from _one(one, other)
+    orders = [[key for key in keys if key in kept[0] and key in kept[1]] for keys in kept]
+    if orders[0] != orders[1]:
+        names = [{_key(rule): rule.id for rule in rules} for rules in (before, after)]
+        texts = [", ".join(name[key] for key in order) for name, order in zip(names, orders, strict=True)]
+        yield TextChange(f"{new.id}: the order of the rules", texts[0], f"{texts[1]} (as they are numbered now)", new.where)
 
 
-def _rules(policy: Policy) -> dict[str, Placed]:
+def _one(before: Placed | None, after: Placed | None) -> Iterator[TextChange]:
+    texts = [None if rule is None else text_of(rule) for rule in (before, after)]
+    there = after or before
+    if there is not None and texts[0] != texts[1]:
+        yield TextChange(f"rule {there.id}", texts[0], texts[1], there.where)
+
+
+def _paired(before: list[Placed], after: list[Placed]) -> Iterator[tuple[Placed | None, Placed | None]]:
+    """Rules without an id that differ; what only moved is left out."""
+    texts = [[text_of(rule) for rule in rules] for rules in (before, after)]
+    counts = [Counter(each) for each in texts]
+    moved = {text for text in counts[0] if counts[0][text] == counts[1][text]}
+    for word, start, end, start2, end2 in SequenceMatcher(None, texts[0], texts[1], autojunk=False).get_opcodes():
+        if word != "equal":
+            gone = [rule for rule in before[start:end] if text_of(rule) not in moved]
+            come = [rule for rule in after[start2:end2] if text_of(rule) not in moved]
+            yield from zip_longest(gone, come)
+
+
+def _has_id(rule: Placed) -> bool:
+    return not rule.id.rpartition("/")[2].isdigit()
+
+
+def _key(rule: Placed) -> str:
+    return rule.id if _has_id(rule) else text_of(rule)
+
+
+def _rules(policy: Policy) -> list[Placed]:
     every: tuple[Placed, ...] = (*policy.rules, *policy.logs, *policy.windows, *policy.limits)
-    return {rule.id: rule for rule in sorted(every, key=lambda rule: (rule.file == policy.file, rule.line))}
+    return sorted(every, key=lambda rule: (rule.file == policy.file, rule.line))
 
 
 def text_of(rule: Placed) -> str:
@@ -77,6 +109,7 @@ def text_of(rule: Placed) -> str:
     if need is not None:
         more = f", expires {need.expires_s} s" if need.expires_s != EXPIRES_S else ""
         more += f", may edit {', '.join(need.allow_edit)}" if need.allow_edit is not None else ""
+        more += f", escalates to {', '.join(need.escalate_to)}" if need.escalate_to else ""
     if isinstance(rule, WindowRule):
         window = rule.window
         more = f" days {sorted(window.days)} from minute {window.start} to {window.end} in {window.zone.key}"

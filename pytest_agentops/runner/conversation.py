@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ..schema.case import Principal, Turn
 from ..schema.run import Problem
@@ -61,9 +63,9 @@ def _task(setting: Setting, text: str) -> Task:
         messages=[dict(m) for m in session.messages if m.get("role") in ("user", "assistant")],
         model=fields.model,
         prompt=fields.prompt,
-        context=fields.context or {},
+        context=copy.deepcopy(fields.context or {}),  # the policies read the case's own
         setup=fields.setup or {},
-        principal=fields.principal or Principal(),
+        principal=replace(fields.principal or Principal()),
         thread=f"{case.suite}/{case.name}.t{setting.trial.number}",
         session=session,
     )

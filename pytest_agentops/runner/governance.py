@@ -189,6 +189,9 @@ def _with_people(
     case = trial.case
     fields = case.fields
     script, recorded = Script(fields.approvals or ()), _recorded(chosen, cassette)
+    # a variant that plays its case's recording takes over what people said in that one
+    name = cassette.case if recorded is not None and cassette is not None else f"{case.suite}/{case.name}"
+    session.edits = lambda tool, args: [e for one in (script, recorded) if one is not None for e in one.edits(tool, args)]
     approvers: list[Approver] = [script] if recorded is None else [script, recorded]
     terminal = trial.terminal() if chosen.live and trial.terminal is not None else None
     if terminal is not None:
@@ -196,7 +199,7 @@ def _with_people(
     desk = Desk(approvers, clock=lambda: session.values.moment or dt.datetime.now(dt.UTC), roles=roles_of(trial.policies))
     approval = ApprovalStage(
         desk,
-        trial=f"{case.suite}/{case.name}#{trial.number}",
+        trial=f"{name}#{trial.number}",
         principal=fields.principal,
         context=fields.context or {},
         values=session.values,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,6 +59,8 @@ class Session:
         self.degradations: list[JsonObject] = []
         """The steps of the budget's `degrade` that were taken."""
         self.audit: TrialAudit | None = None
+        self.edits: Callable[[str, JsonObject], Sequence[JsonObject]] = lambda tool, args: ()
+        """What a human's edit that was not asked for would have made of a call."""
         self.membrane = membrane
         self.values = values
         self.meter = meter
@@ -314,8 +316,12 @@ class Session:
         """A call that the guard stopped while the recorded run made it: from here on the replay is another run."""
         if self.player is None or not isinstance(error, _STOPS):
             return
-        self.player.stopped(pending.call.tool, pending.call.reason or "budget_exceeded")
-        if self.player.not_made(pending.call.tool, self.values.fold(pending.args)):
+        tool = pending.call.tool
+        self.player.stopped(tool, pending.call.reason or "budget_exceeded")
+        edits = self.edits(
+            tool, self.values.fold(pending.call.sent or pending.args)
+        )  # the recorded run may have made one of them
+        if any(self.player.not_made(tool, args) for args in (self.values.fold(pending.args), *edits)):
             self.diverged()
 
     def answered_again(self, pending: Pending) -> None:
@@ -364,3 +370,4 @@ class Session:
                 self.problems.append(Problem(kind="closed", text=text, data={"tool": name}))
             if not self._running:  # nobody needs it any more, and it holds the session: memory is free without a collection
                 self.guard = None
+                self.meter.on_degrade = lambda step, limit, share: None

@@ -128,12 +128,12 @@ def parse(text: str, shown: str = NAME) -> Baseline:
             raise BaselineError(f"a conflict marker of a merge: {line[:40]!r}", path=shown, line=number, cure=cure)
     value = _json(text, shown)
     version = value.get("version") if isinstance(value, dict) else None
-    if isinstance(version, int) and not isinstance(version, bool) and version > VERSION:
+    if isinstance(version, int) and version > VERSION:
         cure = f"upgrade pytest-agentops, or write it anew with this version: {CURE}"
         raise BaselineError(
             f"version {version}, and this version of pytest-agentops reads {VERSION}", path=shown, line=1, cure=cure
         )
-    if version != VERSION or not isinstance(value.get("cases"), list):
+    if version is True or version != VERSION or not isinstance(value.get("cases"), list):
         raise BaselineError('no baseline: expected {"version": 1, "cases": [...]}', path=shown, line=1, cure=CURE)
     places = _lines(lines)
     records: dict[tuple[str, str], Tried] = {}

@@ -125,6 +125,9 @@ def _find(group: Group, name: str, matched: Matched | None) -> Finding:
         alpha = getattr(spec, "regression_alpha", None)
         if alpha is not None and found.result != "fail":
             watched = _compared(group, matched, lambda pairs: regressions.more_often(name, pairs, alpha, exact=group.exact))
+            if watched.result == "not_judged" and found.wanted:  # the limit holds without a baseline, too
+                found.why, found.details = f"{found.why}; {watched.why}", [*found.details, *watched.details]
+                return found
             watched.why = f"{found.why}; {watched.why}"
             watched.wanted = f"{found.wanted}, no more than in the baseline".removeprefix(", ")
             watched.measured = found.measured

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -39,6 +40,7 @@ class Toolbox:
         self._wire = wire.names(self._tools)
         self._states: tuple[StateFunction, ...] = () if state is None else (_checked_state(state),)
         self._caller: Caller | None = None
+        self._shown: Mapping[str, Contract] = {}
 
     # ---- making one
 
@@ -90,6 +92,7 @@ class Toolbox:
             _ = one.contract
         bound = copy.copy(self)
         bound._caller = caller
+        bound._shown = _Shown(bound._tools)
         return bound
 
     # ---- calling
@@ -137,22 +140,23 @@ class Toolbox:
 
     @property
     def contracts(self) -> Mapping[str, Contract]:
-        """Contracts by name; each is worked out when it is first looked up."""
-        return _Contracts(self._tools)
+        """Contracts by name; each is worked out when it is first looked up. An agent's toolbox shows copies."""
+        return _Contracts(self._tools) if self._caller is None else self._shown
 
     def tool(self, name: str) -> Tool:
         """The tool of that name; raises LoadError."""
-        found = self._tools.get(self.resolve(name))
+        own = self.resolve(name)
+        found = self._tools.get(own)
         if found is None:
             raise LoadError(
                 f"no tool {name!r}; there are: {', '.join(self._tools) or 'none'}", hint=did_you_mean(name, self._tools)
             )
         # an agent's toolbox shows what a tool promises; its code is reached through the guard only
-        return found if self._caller is None else Tool(contract=found.contract)
+        return found if self._caller is None else Tool(contract=self.contracts[own])
 
     def openai(self) -> list[JsonObject]:
         """Function schemas for a model's API; a dot in a name is written as two underscores."""
-        return [wire.function_schema(t.contract) for t in self._tools.values()]
+        return [copy.deepcopy(wire.function_schema(t.contract)) for t in self._tools.values()]  # who gets them may change them
 
     def resolve(self, wire_name: str) -> str:
         """The tool's own name for the one that a model was told; any other text as it is."""
@@ -210,6 +214,21 @@ class _Contracts(Mapping[str, Contract]):
 
     def __len__(self) -> int:
         return len(self._tools)
+
+
+class _Shown(_Contracts):
+    """Copies for an agent: what it does to a schema is no part of what its calls are checked against."""
+
+    def __init__(self, tools: Mapping[str, Tool]) -> None:
+        super().__init__(tools)
+        self._made: dict[str, Contract] = {}
+
+    def __getitem__(self, name: str) -> Contract:
+        if name not in self._made:
+            contract = super().__getitem__(name)
+            schemas = copy.deepcopy((contract.parameters, contract.returns))
+            self._made[name] = replace(contract, parameters=schemas[0], returns=schemas[1])
+        return self._made[name]
 
 
 def _as_tool(value: object) -> Tool:

@@ -34,6 +34,7 @@ from pytest_agentops.loading.suite import load_suite
 from pytest_agentops.loading.unsupported import UNSUPPORTED
 from pytest_agentops.runner.modes import ADDED_TO, LIVE, MODES, RECORD_WORDS, RECORDED, REPLAYED, plan
 from pytest_agentops.schema import case as case_types
+from pytest_agentops.schema import governed
 from pytest_agentops.schema.document import read
 from pytest_agentops.schema.operators import OPERATORS
 
@@ -260,7 +261,8 @@ def test_options_and_settings_exist_and_are_all_told(tmp_path: Path) -> None:
     options = {o for o in re.findall(r"(?<![\w-])--[a-z][a-z-]+", known) if o.startswith("--agent")}
     for line in re.findall(r"(?:^|`)(pytest(?:-agentops \w+)? [^`\n]*)", text, re.MULTILINE):
         words = line.split()
-        help_text = known if words[0] == "pytest" else run(f"{words[0]} {words[1]} --help", tmp_path).stdout
+        acts = " ".join(word for word in words[1:3] if re.fullmatch("[a-z]+", word))  # a command, or a command's own
+        help_text = known if words[0] == "pytest" else run(f"{words[0]} {acts} --help", tmp_path).stdout
         for option in re.findall(r"(?<![\w-])--[a-z][a-z-]+", line):
             assert re.search(rf"(?<![\w-]){option}(?![\w-])", help_text), f"{line}: there is no {option}"
     assert set(re.findall(r"--agent-[a-z-]+", text)) == options
@@ -273,12 +275,13 @@ def test_every_key_of_a_case_file_is_told() -> None:
     later = {path.rpartition(".")[2] for path in UNSUPPORTED}
     kinds = ("SuiteFile", "CaseEntry", "Expect", "TurnExpect", "CallsExpect", "TextExpect", "CostExpect", "PassIf", "Budget")
     kinds += ("Replay", "Network", "Principal", "ContractSpec", "AnswerSpec", "ErrorSpec", "MatchRules")
+    kinds += ("ScriptedApproval", "PolicyExpect", "BlockedCall", "BudgetExpect", "Degrade", "SuiteBudget")
     for kind in kinds:
-        for field in fields(getattr(case_types, kind)):
+        for field in fields(getattr(case_types, kind, None) or getattr(governed, kind)):
             assert field.name in later or re.search(rf"\b{field.name}\b", page), f"{kind}.{field.name} is not in case-files.md"
-    for words in (case_types.Order, case_types.Extra, case_types.Outcome):
-        for word in get_args(words):
-            assert f"`{word}`" in page, word
+    words = {word for kind in (case_types.Order, case_types.Extra, case_types.Outcome) for word in get_args(kind)}
+    for word in words.union(case_types.DETECTORS):
+        assert f"`{word}`" in page, word
 
 
 def test_every_operator_is_told() -> None:

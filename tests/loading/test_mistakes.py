@@ -248,3 +248,41 @@ def test_bytes_that_are_no_utf_8_are_placed(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
     with pytest.raises(CaseFileError, match=r"gone\.yaml:1:1: the file cannot be read: No such file"):
         load_suite(tmp_path / "gone.yaml", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("gates", "said"),
+    [
+        ("task_sucess_rate: {min: 1}", "3:3: unknown key 'task_sucess_rate'; did you mean 'task_success_rate'?"),
+        ("task_success_rate: {mn: 1}", "3:23: unknown key 'mn'; expected one of min, max, confidence; did you mean 'min'?"),
+        ("task_success_rate: {min: 90}", "3:28: gates.task_success_rate.min: must be at most 1, found 90"),
+        ("cost_usd: {max: '1'}", '3:19: gates.cost_usd.max: must be a number, found "1"; write 1, without quotes or underscores'),
+        ("runs: {}", "3:3: runs: a gate that limits nothing; expected min or max"),
+        ("runs: {min: 3, max: 2}", "3:10: runs: min 3 is above max 2, so it can never hold"),
+        (
+            "intervention_rate: {regression_alpha: 0.05, confidence: 0.9}",
+            "3:47: intervention_rate: a confidence without min or max",
+        ),
+        ("pass_hat_k: {k: 3, min: 0.5}", "3:16: k: 3, and a case has 1 trial; expected at most 1; give it more trials"),
+        (
+            "critical: {tags: [crtical]}",
+            "3:21: critical: no case has the tag 'crtical'; expected one of critical; did you mean 'critical'?",
+        ),
+        ("critical: {}", "3:3: gates.critical: the key 'tags' is missing"),
+        ("correction: bonferroni", '3:15: gates.correction: must be "holm" or "none", found "bonferroni"'),
+    ],
+)
+def test_mistakes_in_gates(tmp_path: Path, gates: str, said: str) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text(
+        f"version: 1\ngates:\n  {gates}\ncases:\n  - {{id: a, task: t, tags: [critical]}}\n  - {{id: b, task: t, trials: 3}}\n"
+    )
+    with pytest.raises(CaseFileError) as caught:
+        load_suite(path, tmp_path)
+    assert str(caught.value) == f"s.yaml:{said}"
+
+
+def test_a_gate_that_is_null_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text("version: 1\ngates: {runs: null, successes: {min: 1}}\ncases: [{id: a, task: t}]\n")
+    assert load_suite(path, tmp_path).variants[0].head.gates == {"successes": {"min": 1}}

@@ -68,13 +68,14 @@ class Lab:
         person: Approver | None = None,
         ledger: Ledger | None = None,
         number: int = 1,
+        variant: str | None = None,
         **fields: Any,
     ) -> Run:
         """`policy` are policy files as text; `person` is who sits at the terminal."""
         fields.setdefault("task", "do it")
         if "turns" in fields:
             del fields["task"]
-        case = case_from(fields, id="one", suite="lab", file="lab.yaml", line=1)
+        case = replace(case_from(fields, id="one", suite="lab", file="lab.yaml", line=1), variant=variant)
         if contracts:
             case = replace(case, contracts={name: build(ContractSpec, spec) for name, spec in contracts.items()})
         trial = Trial(

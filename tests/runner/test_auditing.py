@@ -1,4 +1,4 @@
-"""The audit log of a trial: decisions stand there before tools run, it makes sense when verified, and without it nothing of tier 2 runs."""
+"""The audit log of a trial: decisions stand there before tools run, it verifies, and without it nothing of tier 2 runs."""
 
 from __future__ import annotations
 

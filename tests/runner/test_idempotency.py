@@ -10,6 +10,8 @@ import pytest
 
 from pytest_agentops import Toolbox, tool
 
+from .conftest import rules
+
 
 @pytest.fixture
 def keyed(bank):
@@ -101,19 +103,20 @@ def test_a_call_that_failed_may_be_tried_again_with_its_arguments_only(lab) -> N
 
 
 def test_a_call_that_was_stopped_leaves_no_key(lab, bank, keyed) -> None:
-    policy = 'version: 1\npolicy: {tool: "*", rules: [{if: "amount_usd <= 50", allow: true}, {if: "amount_usd > 50", require_approval: boss}]}'
+    policy = rules('{if: "amount_usd <= 50", allow: true}', '{if: "amount_usd > 50", require_approval: boss}')
     no = [{"decision": "reject", "by": "ann"}]
     run = lab.run(calls((100, "k"), (20, "k")), keyed, mode="live", policy=policy, approvals=no)
     assert run.output == ["approval_rejected", "ok"]
 
 
-def test_the_stored_result_is_decided_on_first(lab, bank, keyed) -> None:
-    """What is denied now is denied, whatever was stored: a limit counts attempts that reach the tool only."""
-    policy = 'version: 1\npolicy: {tool: "*", rules: [{if: "session.tool_calls < 1", allow: true}, {limit: {sum: amount_usd, per: session, max: 20}}], override_tier: T}'
+def test_a_stored_result_is_no_second_call(lab, bank, keyed) -> None:
+    """A retry with its key gets what the call had given, also where the policies would let no further call through."""
+    limit = "{limit: {sum: amount_usd, per: session, max: 20}}"
+    policy = rules('{if: "session.tool_calls < 1", allow: true}', limit, more="override_tier: T-1")
     run = lab.run(calls((20, "k"), (20, "k")), keyed, mode="live", policy=policy)
-    assert run.output[0] == "ok"
-    assert run.output[1] != "ok"
+    assert run.output == ["ok", "ok"]
     assert bank.paid == [20]
+    assert [call.stored for call in run.calls] == [False, True]
 
 
 def test_a_stored_result_costs_nothing_and_is_charged_to_no_limit(lab, bank) -> None:

@@ -116,10 +116,10 @@ def _effects(found: Backtest) -> Iterator[str]:
     if found.before is None or not found.runs:
         return
     yield "the four numbers"
-    yield f"  as recorded, under the baseline: {_numbers(found.before)}"
+    yield f"  all runs, as the baseline decides: {_numbers(found.before)}"
     if found.changed and found.same is not None and found.counterfactual is not None:
-        yield f"  runs that would be as they were: {_numbers(found.same)}"
-        yield f"  runs that would have gone on differently (as recorded): {_numbers(found.counterfactual)}"
+        yield f"  runs that are decided alike: {_numbers(found.same)}"
+        yield f"  runs that are decided otherwise (with the end that they had): {_numbers(found.counterfactual)}"
         yield (
             f"  the same calls before and after: policy blocks {found.blocks[0]} -> {found.blocks[1]}, "
             f"runs with a human {found.interventions[0]} -> {found.interventions[1]} of {found.runs}"

@@ -223,7 +223,7 @@ def _order_matters(table: Table, first: Rule, later: Rule, both: Cells) -> Itera
 def effect(rule: Rule) -> object:
     """What a rule does, for comparing it with another."""
     need = rule.need
-    return rule.verdict, None if need is None else (need.role, need.count, need.expires_s, need.allow_edit)
+    return rule.verdict, None if need is None else (need.role, need.count, need.expires_s, need.allow_edit, need.escalate_to)
 
 
 # --- POL006

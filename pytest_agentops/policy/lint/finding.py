@@ -118,7 +118,7 @@ def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 def from_mistakes(mistakes: Sequence[Mistake]) -> list[Finding]:
     """What the loader refuses, with the code that it has here."""
-    return [Finding(code=_code(m.found), severity="error", mistake=m) for m in mistakes]
+    return [Finding(code=_code(f"{m.found}; {m.allowed}"), severity="error", mistake=m) for m in mistakes]
 
 
 _BY_WORDS = (

@@ -76,7 +76,7 @@ def _never_such(
         kind = constant.prepared[0]
         if kind is Kind.NULL or any(_equal(value, constant.prepared) for value in values):
             continue
-        kinds = {value.sort for value in values}
+        kinds = {value.sort for value in values if value.sort != "odd"}
         same = _SORTS.get(kind) in kinds
         if same and ordered:
             continue

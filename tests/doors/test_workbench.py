@@ -1,0 +1,139 @@
+"""The policy workbench in a session: linted at collection, played back against a baseline."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+POLICY = """\
+version: 1
+policy:
+  tool: payments.refund
+  rules:
+    - {if: "amount_usd <= 50 and customer_tier in ['standard', 'pro']", allow: true}
+    - {if: "amount_usd <= 200 and customer_tier == 'enterprise'", allow: true}
+    - {if: "amount_usd > 50", require_approval: support_manager}
+"""
+SUITE = """\
+version: 1
+suite: refunds
+agent: ./agent.py:agent
+policies: [./policy.yaml]
+contracts:
+  payments.refund:
+    parameters: {type: object, properties: {amount_usd: {type: number}}, required: [amount_usd]}
+    effect: write
+    tier: 3
+    answers: [{result: done}]
+defaults: {context: {customer_tier: pro}}
+cases:
+  - {id: small, task: "20"}
+  - {id: larger, task: "45"}
+"""
+AGENT = 'def agent(task, tools):\n    return tools.call("payments.refund", amount_usd=int(task.text))\n'
+
+
+@pytest.fixture
+def shop(pytester: pytest.Pytester) -> pytest.Pytester:
+    folder = pytester.mkdir("cases")
+    (folder / "policy.yaml").write_text(POLICY)
+    (folder / "refunds.yaml").write_text(SUITE)
+    (folder / "agent.py").write_text(AGENT)
+    (pytester.path / "old.yaml").write_text(POLICY.replace("<= 50", "<= 30").replace("> 50", "> 30"))
+    return pytester
+
+
+def run(pytester: pytest.Pytester, *words: str) -> pytest.RunResult:
+    return pytester.runpytest_subprocess("--agent-evals", "-p", "no:cacheprovider", *words)
+
+
+@pytest.mark.parametrize("workers", [(), ("-n2",)])
+def test_what_the_linter_finds_is_told_once_and_fails_nothing(workers: tuple[str, ...], shop: pytest.Pytester) -> None:
+    done = run(shop, *workers)
+    done.assert_outcomes(passed=2)
+    done.stdout.fnmatch_lines(
+        [
+            "*= policies =*",
+            "cases/policy.yaml:2:1: POL006 warning: no rule of policy payments.refund applies, the call falls to tier 3: deny",
+            "* findings of the policy linter; whole: pytest-agentops policy lint, as errors: --agent-policy-strict",
+        ]
+    )
+    assert done.stdout.str().count("POL006") == 1
+    assert "where amount_usd" in run(shop, "-v").stdout.str()
+    assert "POL006" not in run(shop, "-q").stdout.str()
+
+
+@pytest.mark.parametrize("workers", [(), ("-n2",)])
+def test_strict_makes_them_errors_at_collection(workers: tuple[str, ...], shop: pytest.Pytester) -> None:
+    done = run(shop, "--agent-policy-strict", *workers)
+    assert done.ret == 1
+    done.stdout.fnmatch_lines(
+        ["*ERROR collecting cases/refunds.yaml*", "cases/policy.yaml:5:8: POL008 *allows amount_usd below 50*"]
+    )
+    assert run(shop, "-o", "agentops_policy_strict=true", *workers).ret == 1
+
+
+def test_what_is_partial_is_told_and_strict_fails_it(shop: pytest.Pytester) -> None:
+    policy = shop.path / "cases" / "policy.yaml"
+    policy.write_text(POLICY.replace('"amount_usd > 50"', '"amount_usd > 50 and amount_usd != context.last"'))
+    assert "partial: policy payments.refund" in run(shop).stdout.str()
+    assert "two attributes are compared" in run(shop, "--agent-policy-strict").stdout.str()
+
+
+@pytest.mark.parametrize("workers", [(), ("-n2",)])
+def test_a_baseline_is_played_back(workers: tuple[str, ...], shop: pytest.Pytester) -> None:
+    done = run(shop, "--agent-policy-baseline=old.yaml", *workers)
+    done.assert_outcomes(passed=2)
+    done.stdout.fnmatch_lines(
+        [
+            "*= policy backtest =*",
+            "payments.refund/1 (cases/policy.yaml:5)",
+            "  newly allowed: 1 call in 1 run",
+            "    refunds/larger (trial 1), call 1: payments.refund: ask support_manager -> allow (cases/refunds.yaml:*)",
+            "1 newly allowed; 1 of 2 runs, 2 calls are affected",
+        ]
+    )
+    found = json.loads((shop.path / ".agentops" / "backtest.json").read_text())
+    assert [(c["run"], c["effect"]) for c in found["changed"]] == [("refunds/larger", "newly allowed")]
+
+
+def test_a_run_that_the_change_stopped_is_told_with_the_call_that_it_was_stopped_at(shop: pytest.Pytester) -> None:
+    (shop.path / "cases" / "policy.yaml").write_text(POLICY.replace("amount_usd <= 50", "amount_usd <= 30 and amount_usd > 0"))
+    (shop.path / "old.yaml").write_text(POLICY)
+    done = run(shop, "--agent-policy-baseline=old.yaml")
+    done.stdout.fnmatch_lines(
+        ["*newly blocked: 1 call in 1 run", "*refunds/larger (trial 1), call 1: payments.refund: allow -> deny*"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("baseline", "says"),
+    [
+        ("nowhere.yaml", "nowhere.yaml: no such file or folder, and no REV:path of git"),
+        ("mail.yaml", "mail.yaml: its policies are for email.send, and no run has such a tool"),
+        ("bad.yaml", "bad.yaml:2:1: the key 'tool' is missing"),
+        ("many", "no case names a policy file that is called like one of it"),
+    ],
+)
+def test_a_baseline_that_is_none_fails_the_session(baseline: str, says: str, shop: pytest.Pytester) -> None:
+    (shop.path / "mail.yaml").write_text("version: 1\npolicy: {tool: email.send, rules: [{require_approval: m}]}\n")
+    (shop.path / "bad.yaml").write_text("version: 1\npolicy: {toool: x, tier: 1}\n")
+    shop.mkdir("many")
+    for name in "ab":
+        (shop.path / "many" / f"{name}.yaml").write_text(
+            POLICY.replace("tool: payments.refund", f"tool: payments.refund\n  id: {name}")
+        )
+    done = run(shop, f"--agent-policy-baseline={baseline}")
+    assert done.ret == 1
+    done.stdout.fnmatch_lines([f"ERROR: --agent-policy-baseline: *{says.replace('[', '[[]')}*"])
+
+
+def test_suites_without_policies_load_nothing_of_it(shop: pytest.Pytester) -> None:
+    (shop.path / "cases" / "policy.yaml").unlink()
+    (shop.path / "cases" / "refunds.yaml").write_text(SUITE.replace("policies: [./policy.yaml]\n", ""))
+    (shop.path / "conftest.py").write_text(
+        "import sys\ndef pytest_sessionfinish():\n"
+        "    assert not [m for m in sys.modules if m.startswith('pytest_agentops.policy.')], 'loaded'\n"
+    )
+    run(shop).assert_outcomes(passed=2)

@@ -1,0 +1,178 @@
+"""Recorded runs put before policies: backtest, least privilege, tier promotion."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from math import comb
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_agentops.policy.backtest import backtest
+from pytest_agentops.policy.binding import bind
+from pytest_agentops.policy.decide import evaluate
+from pytest_agentops.policy.files import load_text
+from pytest_agentops.policy.model import Policy
+from pytest_agentops.policy.played import PlayedCall, PlayedRun, chosen, concerns, decided
+from pytest_agentops.policy.privilege import privilege
+from pytest_agentops.policy.promotion import lower_bound, promotion, runs_needed
+from pytest_agentops.schema.case import Principal
+from pytest_agentops.schema.contract import Contract
+
+from .conftest import FOUNDING, contract, policies_of, rules
+
+TOOLS = {
+    "payments.refund": contract(scopes=("pay",)),
+    "email.send": Contract(name="email.send", tier=2, effect="write", scopes=("mail",)),
+    "orders.get": Contract(name="orders.get", tier=0, effect="read"),
+}
+
+
+def call(amount: Any = 20, tool: str = "payments.refund", **fields: Any) -> PlayedCall:
+    return PlayedCall(tool=tool, args={} if amount is None else {"amount_usd": amount}, **fields)
+
+
+def run(name: str, *calls: PlayedCall, **fields: Any) -> PlayedRun:
+    given: dict[str, Any] = {
+        "context": {"customer_tier": "pro"},
+        "principal": Principal(id="bot", scopes=("pay", "mail", "admin")),
+        "contracts": TOOLS,
+        "success": True,
+        "cost_usd": Decimal("0.1"),
+    }
+    return PlayedRun(id=name, calls=calls, **(given | fields))
+
+
+def founding(change: str = "<= 50", file: str = "p0.yaml") -> list[Policy]:
+    return list(load_text(FOUNDING.replace("<= 50", change).replace("> 50", change.replace("<=", ">")), file=file).policies)
+
+
+def test_calls_are_told_by_rule_and_effect_with_the_runs_apart() -> None:
+    runs = [run("a", call(20)), run("b", call(20), call(45), success=False), run("c", call(45))]
+    found = backtest(runs, founding(), founding("<= 30"))
+    assert [(one.run.id, one.number, one.effect, one.after_divergence) for one in found.changed] == [
+        ("b", 2, "newly asked", False),
+        ("c", 1, "newly asked", False),
+    ]
+    assert list(found.by_rule()) == ["payments.refund/3 (p0.yaml:9)"]
+    assert found.affected == ["b (trial 1)", "c (trial 1)"]
+    assert found.before is not None
+    assert found.same is not None
+    assert found.counterfactual is not None
+    assert (found.before.success_rate, found.same.success_rate, found.counterfactual.success_rate) == (0.666667, 1.0, 0.5)
+    assert (found.before.cost_per_success, found.before.intervention_rate) == (Decimal("0.15"), 0.0)
+    assert found.interventions == (0, 2)
+    back = backtest(runs, founding("<= 30"), founding())
+    assert {one.effect for one in back.changed} == {"newly allowed"}
+
+
+def test_blocks_and_other_people_and_what_comes_after_a_divergence() -> None:
+    deny = policies_of(rules('{if: "amount_usd > 10", deny: true}', "{allow: true}", more="tier: 2"))
+    ask, other = (policies_of(rules(f"{{require_approval: {role}}}")) for role in "mn")
+    found = backtest([run("a", call(20), call(21))], policies_of(rules("{allow: true}")), deny)
+    assert [(c.effect, c.after_divergence) for c in found.changed] == [("newly blocked", False), ("newly blocked", True)]
+    assert {one.effect for one in backtest([run("a", call(1))], ask, other).changed} == {"asked otherwise"}
+    assert backtest([run("a", call(1))], ask, ask).changed == []
+    assert found.blocks[1] == 2
+
+
+def test_limits_see_the_sums_of_the_run() -> None:
+    limited = policies_of(rules("{require_approval: m}", "{limit: {sum: amount_usd, max: 50}}"))
+    verdicts = [d.verdict for _, d in decided(run("a", call(30), call(30), call(20)), bind(limited, TOOLS))]
+    assert verdicts == ["require_approval", "deny", "require_approval"]
+
+
+def test_counterfactual_runs_are_in_no_number() -> None:
+    found = backtest([run("a", call(45)), run("b", call(45), counterfactual=True, success=False)], founding(), founding("<= 30"))
+    assert found.left_recording == ["b (trial 1)"]
+    assert found.before is not None
+    assert (found.before.runs, found.before.success_rate) == (1, 1.0)
+    assert len(found.changed) == 2
+
+
+def test_unknown_costs_and_verdicts_stay_unknown_and_unpinned_runs_are_said() -> None:
+    found = backtest([run("a", call(1), cost_usd=None, success=None, pinned=False)], founding(), founding())
+    assert found.before is not None
+    assert (found.before.cost_usd, found.before.success_rate, found.before.cost_per_success) == (None, None, None)
+    assert "1 of 1 runs do not say which policies they ran under" in found.notes[0]
+
+
+def test_a_run_is_played_under_the_files_that_its_case_names() -> None:
+    mine, other = founding(file="cases/a/mine.yaml"), founding(file="cases/b/other.yaml")
+    named = run("a", call(45), policies=("./mine.yaml",))
+    assert chosen([*mine, *other], named) == tuple(mine)
+    assert concerns(mine, named)
+    assert not concerns(other, named)
+    assert chosen(founding(file="HEAD:old.yaml"), named) != ()  # one file is meant whatever it is called
+    found = backtest([named, run("b", call(45), policies=("./none.yaml",))], mine, founding("<= 30", "/tmp/mine.yaml"))
+    assert (found.runs, found.unconcerned, len(found.changed)) == (1, 1, 1)
+
+
+def test_other_files_of_the_case_hold_on_both_sides() -> None:
+    strict = load_text(rules('{if: "amount_usd > 40", deny: true}', more="id: s"), file="cases/strict.yaml").policies
+    named = run("a", call(45), policies=("./p0.yaml", "./strict.yaml"), own=(*founding(), *strict))
+    assert backtest([named], founding(), founding("<= 30")).changed == []
+
+
+def test_privilege_names_what_was_never_needed_and_a_policy_that_is_enough() -> None:
+    runs = [run("a", call(12.5), call(None, "orders.get")), run("b", call(40)), run("c", call(900, reached=False))]
+    found = privilege(runs, [*founding(), *policies_of(rules("{allow: true}", tool="orders.*"))])
+    assert (found.unused_scopes, found.used_scopes, found.never_called) == (["admin", "mail"], ["pay"], ["email.send"])
+    assert found.called == {"orders.get": 1, "payments.refund": 2}
+    (amount,) = found.ranges
+    assert (amount.low, amount.high, amount.allowed_up_to, amount.wider) == (Decimal("12.5"), 40, "200", True)
+    enough = load_text(found.enough, file="enough.yaml").policies
+    side = bind(enough, TOOLS)
+    for one in runs[:2]:
+        assert [evaluate(side, request).verdict for request, _ in decided(one, side)] == ["allow"] * len(one.calls)
+    assert [d.verdict for _, d in decided(run("d", call(41), call(1, "email.send")), side)] == ["require_approval", "deny"]
+
+
+def test_what_people_agreed_to_is_asked_again_and_texts_are_listed_if_they_are_few() -> None:
+    def sent(kind: str) -> PlayedCall:
+        return PlayedCall(tool="email.send", args={"kind": kind, "body": kind * 40})
+
+    found = privilege(
+        [run("a", call(60), sent("x"), sent("y"), sent("x"), sent("y"))],
+        [*founding(), *policies_of(rules("{allow: true}", tool="email.*"))],
+    )
+    enough = {p.id: p for p in load_text(found.enough, file="e").policies}
+    assert enough["payments.refund"].rules[0].verdict == "require_approval"
+    assert enough["email.send"].rules[0].condition is not None
+    assert enough["email.send"].rules[0].condition.text == "args.kind in ['x', 'y']"
+    nothing = privilege([], founding())
+    assert load_text(nothing.enough, file="e").policies[0].rules[0].verdict == "deny"
+
+
+def test_promotion_weighs_runs_and_says_what_is_missing() -> None:
+    good = [run(f"g{n}", call(20), call(1, "email.send")) for n in range(59)]
+    by_tool = {e.tool: e for e in promotion(good, [*founding(), *policies_of(rules("{allow: true}", tool="email.*"))])}
+    email, refund = by_tool["email.send"], by_tool["payments.refund"]
+    assert (email.advice, email.tier, email.needed, email.wrong) == ("may move down", 2, 59, 0)
+    assert (refund.advice, refund.tier, refund.needed) == ("too little evidence", 3, 299)
+    edited = {"kind": "edit", "tool": "email.send"}
+    changed = [run(f"b{n}", call(1, "email.send"), interventions=(edited,)) for n in range(5)]
+    (worse,) = promotion([*changed, run("g", call(1, "email.send"))], [])
+    assert (worse.advice, worse.changed, worse.asked) == ("should move up", 5, 5)
+    (blocked,) = promotion([run("x", call(1, "orders.get", decision="deny", reached=False), success=False)], [])
+    assert (blocked.tier, blocked.advice, blocked.blocked, blocked.target) == (0, "stay", 1, None)
+    draft = {"draft": Contract(name="draft", tier=1, effect="write")}
+    (kept,) = promotion([run("d", call(1, "draft"), contracts=draft)], [])
+    assert (kept.advice, kept.target, kept.needed) == ("stay", None, 0)
+
+
+def test_the_bounds_are_those_of_the_tables() -> None:
+    assert [runs_needed(p) for p in (0.80, 0.90, 0.95, 0.99)] == [14, 29, 59, 299]
+    assert lower_bound(20, 20) == pytest.approx(0.8609, abs=1e-4)
+    assert lower_bound(0, 5) == 0.0
+
+
+@given(st.integers(1, 60), st.data())
+def test_a_bound_is_where_so_many_good_ones_become_unlikely(of: int, data: st.DataObject) -> None:
+    good = data.draw(st.integers(1, of))
+    bound = lower_bound(good, of)
+    chance = sum(comb(of, n) * bound**n * (1 - bound) ** (of - n) for n in range(good, of + 1))
+    assert 0 < bound <= good / of
+    assert chance == pytest.approx(0.05, abs=1e-6)
