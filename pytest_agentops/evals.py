@@ -13,6 +13,7 @@ import pytest
 from . import workbench
 from .around import Around
 from .collect import SUITES, CaseFile, CaseItem, Suites, variant_json
+from .curtailing import Curtailing
 from .fixtures import RAN
 from .hidden import HiddenFolders
 from .late import late_calls
@@ -21,7 +22,9 @@ from .policy_tests import PolicyItem
 from .protocol import run_case, run_trials
 from .redact.membrane import Membrane
 from .registry import Registry
+from .runner.modes import goes_live
 from .runner.network import network_guard
+from .running_spend import RunningSpend
 from .schema.case import Case
 from .schema.parsed import ParsedCache
 from .schema.values import JsonObject
@@ -46,6 +49,9 @@ def configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Evals(config, settings), "agentops-session")
     config.pluginmanager.register(Around(), "agentops-around")
     late_calls(config)
+    curtailing = Curtailing.of(settings)
+    if curtailing is not None:
+        config.pluginmanager.register(curtailing, "agentops-curtailing")
     _give_room(config)
     workbench.configure(config, settings)
     if not hasattr(config, "workerinput"):
@@ -55,6 +61,8 @@ def configure(config: pytest.Config) -> None:
         summary = Summary(config, settings, reports)
         config.pluginmanager.register(summary, "agentops-summary")
         config.pluginmanager.register(summary.gating, "agentops-gating")
+        if goes_live(settings.mode, settings.record):
+            config.pluginmanager.register(RunningSpend(config, settings), "agentops-spend")
 
 
 def _give_room(config: pytest.Config) -> None:

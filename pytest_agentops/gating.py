@@ -5,11 +5,13 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Generator, Iterable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from .curtailing import curtailing
 from .errors import BaselineError, CaseFileError
 from .loading.gates import gates_of, session_gates
 from .reports.results import BuildVerdict
@@ -66,6 +68,12 @@ class Gating:
 
     def _shown(self) -> str:
         return self.settings.baseline_file.relative_to(self.settings.rootdir).as_posix()
+
+    def usual_costs(self, mode: str) -> dict[str, Decimal]:
+        """Case -> what one of its runs costs by the baseline, where that was made in the same mode."""
+        known = self.baseline or ()
+        same = [one for one in known if one.mode == mode and one.trials and one.cost_usd is not None]
+        return {one.id: one.cost_usd / one.trials for one in same if one.cost_usd is not None}
 
     # ---- what was collected
 
@@ -124,13 +132,18 @@ class Gating:
 
     def _group(self, name: str, suite: JsonObject, cases: dict[str, list[Tried]], stopped: str) -> Group:
         now = cases.get(name, [])
+        curtails = curtailing(self.config)
+        if curtails is not None:
+            curtails.look()
+        lost = curtails.lost(name, suite) if curtails is not None and name in curtails.stopped else ""
         return Group(
             name=name,
             gates=gates_of(suite["gates"]),
             metrics=self.summary.metrics_of(name),
             now=now,
             before=self._before(now, [name]),
-            unjudged=stopped or self._part(suite, now),
+            unjudged=stopped or lost or self._part(suite, now),
+            lost=lost if not stopped else "",
             no_baseline=self._no_baseline(),
         )
 
@@ -212,9 +225,15 @@ class Gating:
         return [gate.as_json() for gate in self.judged if gate.group == suite]
 
     def lines(self) -> Iterator[str]:
-        """What the summary says of gates and baseline, passed ones too."""
+        """What the summary says of gates and baseline: those that passed in one line, and in full with -v."""
         idle: dict[tuple[str, str], list[str]] = {}
+        passed = [gate for gate in self.judged if gate.result == "pass"]
+        if passed and self.config.get_verbosity() < 1:
+            groups = sorted({gate.group or "session" for gate in passed})
+            yield f"gates: {len(passed)} passed ({', '.join(groups)}); -v shows the figures"
         for gate in self.judged:
+            if gate.result == "pass" and self.config.get_verbosity() < 1:
+                continue
             if gate.result == "not_judged" and not gate.details:  # many for one reason are one line
                 idle.setdefault((gate.group, gate.why), []).append(gate.name)
                 continue

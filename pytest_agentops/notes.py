@@ -28,7 +28,8 @@ class Notes:
     def of_run(self, name: str, run: JsonObject, *, judged_elsewhere: bool = False) -> None:
         """Take up what the run says of itself; a test judges its runs by itself, too."""
         suite, _, case = name.partition("/")
-        unpinned = (run.get("pins") or {}).get("policy") is None
+        pins = run.get("pins")  # a run that was never set up has none, and tells nothing of its policies
+        unpinned = pins is not None and pins.get("policy") is None
         if unpinned or any(call.get("reason") == "no_policy" for call in run["calls"]):  # one in shadow mode enforces nothing
             self._without_policy.setdefault(suite)
         self._overrides += [
@@ -86,7 +87,8 @@ def _act(act: JsonObject) -> str:
     """One human act, in words; a script is not shown as a person."""
     what = f"{act['kind']} of {act['tool']} by {act['by']} ({act['role']}, {act['source']})"
     edit = f" {dumps(act['edit'])}" if act.get("edit") else ""
-    return f"{what}{edit}" + (f": {act['message']}" if act.get("message") else "")
+    refused = f" (did not count: {act['refused']})" if act.get("refused") else ""
+    return f"{what}{edit}" + (f": {act['message']}" if act.get("message") else "") + refused
 
 
 def _listed(names: list[str]) -> str:

@@ -11,6 +11,7 @@ import pytest
 
 from .collect import SUITES, CaseItem
 from .commands import Commands
+from .curtailing import curtailing
 from .errors import CheckFailed
 from .late import late_calls
 from .parts import make_toolbox
@@ -31,6 +32,9 @@ def run_case(item: CaseItem) -> None:
     case = item.case()
     run, offer = one_trial(item, case)
     item.runs.append(run)
+    curtails = curtailing(item.config)
+    if curtails is not None:
+        curtails.hear(case.suite, run)
     if item.trial == 1:
         warn_of_unread_setup(item, case, run, offer)
     if item.trials == 1:
@@ -161,6 +165,8 @@ class _Trials:
         hook = item.ihook
         body = _phase(item, "call", lambda: hook.pytest_runtest_call(item=item))
         self.duration += body.duration
+        curtails = curtailing(item.config)
+        last = last or (curtails is not None and curtails.ends(item))
         if body.excinfo is None and not last:
             item.silent = True
             hook.pytest_runtest_makereport(item=item, call=body)

@@ -30,7 +30,7 @@ class _Spent:
 
 @dataclass(frozen=True, slots=True)
 class Spike:
-    """A run that failed, or is watched, and cost many times the median of its suite."""
+    """A run that failed, or is watched, and cost many times what its case or its suite usually costs."""
 
     case: str
     variant: str | None
@@ -65,14 +65,14 @@ class Spending:
                 )
                 self._runs.setdefault(case["suite"], []).append(spent)
 
-    def spikes(self) -> Iterator[Spike]:
-        """The runs that an operator should look at, suite by suite."""
+    def spikes(self, usual: Mapping[str, Decimal]) -> Iterator[Spike]:
+        """The runs that an operator should look at, suite by suite; `usual` is what a run of a case costs by the baseline."""
         for suite, runs in sorted(self._runs.items()):
-            if len(runs) < FEWEST:
-                continue
-            usual = median(run.cost for run in runs)
+            middle = median(run.cost for run in runs) if len(runs) >= FEWEST else None
             for run in runs:
-                text = spend_spike(run.cost, usual, what=f"the median of the suite {suite}")
+                name = run.case if run.variant is None else f"{run.case}~{run.variant}"
+                text = spend_spike(run.cost, usual.get(name), what="what the baseline has for it")
+                text = text or spend_spike(run.cost, middle, what=f"the median of the suite {suite}")
                 if text and suite in self._runbooks:
                     text += f"; runbook: {self._runbooks[suite]}"
                 if text and (run.failed or run.watched):

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import pytest
 
 from .asked import asked, mode_of, verdict_of_runs
+from .curtailing import curtailing
 from .gating import Gating, worst
 from .hidden import YAML, sentence
 from .notes import Notes
@@ -194,6 +195,9 @@ class Summary:
                     path.unlink()
             self.audit.clear()
             ledger(self.config, self.settings).clear()
+            curtails = curtailing(self.config)
+            if curtails is not None:
+                curtails.clear()
 
     # ---- the end
 
@@ -230,7 +234,7 @@ class Summary:
 
     def _look_at_spending(self) -> None:
         """Runs that cost far more than is usual in their suite, and suites that cost more than they may."""
-        for spike in self.spending.spikes():
+        for spike in self.spending.spikes(self.gating.usual_costs(self.mode)):
             case = self.results.find(spike.case, spike.variant)
             if case is None:
                 continue

@@ -155,7 +155,7 @@ class AuditLog:
         try:
             return Kept(self.payloads.keep(without), tuple(gone))
         except OSError as error:
-            raise self._broken(f"a payload: {error}") from error
+            raise self._broken(f"a payload: {_reason(error)}") from error
 
     def retain_until(self, days: int) -> str:
         """The last day on which a payload written now is kept."""
@@ -173,7 +173,7 @@ class AuditLog:
             self.path.unlink(missing_ok=True)
             self._fd = os.open(self.path, flags, 0o600)
         except OSError as error:
-            raise self._broken(str(error)) from error
+            raise self._broken(_reason(error)) from error
 
     def _writable(self) -> None:
         if self._why is None:
@@ -204,7 +204,7 @@ class AuditLog:
             while done < len(line):
                 done += os.write(self._fd, line[done:])
         except OSError as error:
-            raise self._broken(str(error)) from error
+            raise self._broken(_reason(error)) from error
 
     def _is_there(self, there: os.stat_result) -> bool:
         try:
@@ -216,11 +216,16 @@ class AuditLog:
         try:
             os.fsync(self._fd)
         except OSError as error:
-            raise self._broken(str(error)) from error
+            raise self._broken(_reason(error)) from error
 
     def _broken(self, why: str) -> AuditUnavailable:
         self._why = self._why or why
         return AuditUnavailable(str(self.path), why)
+
+
+def _reason(error: OSError) -> str:
+    """Without the path, which is a machine's own; who raised says which file it is about."""
+    return error.strerror or str(error)
 
 
 def clear(folder: Path) -> None:

@@ -81,19 +81,9 @@ def _whole(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def _rows(results: JsonObject) -> Iterator[JsonObject]:
-    metrics = results.get("metrics") or {}
     for case in results["cases"]:
         for run in case.get("trials", ()):
-            yield {**dict.fromkeys(COLUMNS), **_case(case), **_run(run), **_counted(run, metrics)}
-
-
-def _counted(run: JsonObject, metrics: JsonObject) -> JsonObject:
-    """What a session without the stage that would count it does not know: then nothing seen is unknown, not 0."""
-    counts = {
-        "policy_blocks": sum(c.get("decision") == "deny" for c in run.get("calls") or ()),
-        "interventions": len(run.get("interventions") or ()),
-    }
-    return {name: count or (None if metrics.get(name) is None else 0) for name, count in counts.items()}
+            yield {**dict.fromkeys(COLUMNS), **_case(case), **_run(run)}
 
 
 def _case(case: JsonObject) -> JsonObject:
@@ -123,6 +113,8 @@ def _run(run: JsonObject) -> JsonObject:
         "tokens_output": tokens.get("output"),
         "steps": run.get("steps"),
         "tool_calls": len(calls),
+        "policy_blocks": run.get("policy_blocks"),
+        "interventions": None if run.get("interventions") is None else len(run["interventions"]),
         "failed_checks": " ".join(c["name"] for c in run.get("checks") or () if not c.get("passed")),
         "missed": run.get("miss") is not None,
         "duration_s": run.get("duration_s"),

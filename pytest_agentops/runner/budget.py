@@ -157,10 +157,11 @@ class BudgetMeter:
     # ---- below: with the lock held
 
     def _share(self, name: str) -> float | None:
+        """Exact as decimals are: four cents of five are 0.8."""
         used, limit = self._used(name)
         if used is None or limit is None:
             return None
-        return float(used) / float(limit) if limit else (1.0 if used else 0.0)
+        return float(Decimal(used) / Decimal(limit)) if limit else (1.0 if used else 0.0)
 
     def _used(self, name: str) -> tuple[Decimal | int | None, Decimal | int | None]:
         if name == "usd":

@@ -118,8 +118,8 @@ def _is_good(setting: Setting, run: Run) -> bool:
     """Whether the run ended in a way that makes its recording worth replaying."""
     if setting.answers.broken or any(p.kind in ("miss", "closed", "forked") for p in setting.session.problems):
         return False
-    if not _would_replay(setting):
-        return False
+    if not _would_replay(setting) or any(call.reason == "audit_unavailable" for call in run.calls):
+        return False  # what was denied for want of a log would have been made with one
     expect = setting.trial.case.fields.expect
     if run.outcome == (expect.outcome if expect and expect.outcome else "completed"):
         return True

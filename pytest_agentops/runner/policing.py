@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -114,9 +114,3 @@ class PolicyStage:
     def after(self, pending: Pending) -> None:
         with self._lock:
             self._charged.pop(id(pending), None)
-
-    @property
-    def spent(self) -> Mapping[str, Decimal]:
-        """What the limits have seen."""
-        with self._lock:
-            return dict(self._spent)

@@ -37,6 +37,8 @@ class Group:
     """The records of the baseline for these cases; None if there is no baseline."""
     unjudged: str = ""
     """Why no gate can be judged: not all cases ran."""
+    lost: str = ""
+    """Why the success rate fails whatever the runs that were left out would have come to."""
     no_baseline: str = NO_BASELINE
     """What is said where `before` is None."""
 
@@ -113,6 +115,8 @@ Finder: TypeAlias = Callable[[Group, Matched], Finding]
 
 
 def _find(group: Group, name: str, matched: Matched | None) -> Finding:
+    if group.lost and name == "task_success_rate":
+        return limits.lost(group.gates.task_success_rate, group.metrics, group.lost)
     if group.unjudged:
         return Finding(result="not_judged", why=group.unjudged)
     if not any(one.trials for one in group.now):

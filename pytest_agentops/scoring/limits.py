@@ -47,6 +47,12 @@ def judge(name: str, spec: Any, metrics: Metrics, *, live: bool) -> Finding:
     return finding
 
 
+def lost(spec: Any, metrics: Metrics, why: str) -> Finding:
+    """The success rate of a suite that was stopped since it can no longer reach its `min`."""
+    wanted = f"at least {spec.min:g}"
+    return Finding(result="fail", why=f"{why}; stopped after {metrics.runs}", wanted=wanted, measured=metrics.task_success_rate)
+
+
 def _with_confidence(finding: Finding, name: str, spec: Any, metrics: Metrics, confidence: float) -> None:
     """What is in the range must be so beyond luck; else the gate fails, as it would for the bound itself."""
     runs, hits = rated(name, metrics)

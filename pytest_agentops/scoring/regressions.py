@@ -142,7 +142,8 @@ def more_often(name: str, pairs: Pairs, alpha: float, *, exact: bool) -> Finding
     seen = [((b.intervened, a.intervened) if acts else (b.blocked, a.blocked), b.trials, a.trials) for b, a in pairs]
     if any(w is None or n is None for (w, n), *_ in seen):
         return Finding(result="fail", why=f"{what} unknown, which is within no limit", test=EXACT)
-    finding.p = statistics.stratified([Pair(w or 0, was_of, n or 0, now_of) for (w, n), was_of, now_of in seen], "more")
+    if any(w or n for (w, n), *_ in seen):  # a test of nothing can prove nothing, and would only weaken the others (Holm)
+        finding.p = statistics.stratified([Pair(w or 0, was_of, n or 0, now_of) for (w, n), was_of, now_of in seen], "more")
     finding.alpha, finding.test = alpha, "exact stratified"
     finding.worse = sum(n or 0 for (_, n), *_ in seen) > sum(w or 0 for (w, _), *_ in seen)
     return finding

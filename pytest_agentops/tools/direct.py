@@ -25,7 +25,7 @@ class _Watcher:
 
     def __init__(self, tell: Callable[[str], None], older: Collection[threading.Thread]) -> None:
         self.tell = tell
-        self._older = frozenset(older) - {threading.main_thread()}
+        self._older = frozenset(older) - {threading.main_thread(), threading.current_thread()}
 
     def concerns(self) -> bool:
         """Whether the running code is the agent's."""

@@ -318,3 +318,75 @@ def test_new_cases_are_judged_by_absolute_gates_only(project: Project) -> None:
     gated(project, cases=TWO + "- {id: three, task: hello}\n")
     assert project.evals(*LIVE).ret == 0
     assert gates_of(project)["success_regression"]["details"][0] == "1 case new, with absolute gates only: demo/three"
+
+
+FAILING = """
+- {id: a, task: hello, trials: 4, expect: {output: {contains: bye}}}
+- {id: b, task: hello, trials: 4}
+- {id: c, task: hello}
+"""
+
+
+def test_a_live_suite_that_has_lost_is_not_paid_for_to_the_end(project: Project) -> None:
+    gated(project, "gates:\n  task_success_rate: {min: 0.75}\n  runs: {min: 1}\n", FAILING)
+    result = project.evals(*LIVE)
+    assert result.ret == 1
+    assert [len(case["trials"]) for case in project.results["cases"]] == [3, 0, 0]
+    assert project.statuses == {"a": "failed", "b": "skipped", "c": "skipped"}
+    assert outcomes(project) == {"task_success_rate": "fail", "runs": "not_judged"}
+    why = "task_success_rate can no longer reach 0.75: 3 of 9 runs failed"
+    assert gates_of(project)["task_success_rate"]["why"] == f"{why}; stopped after 3"
+    project.evals(*LIVE, "-k", "b")  # what failed in an earlier session is forgotten
+    assert project.statuses == {"b": "passed"}
+
+
+@pytest.mark.parametrize(
+    ("gates", "words"),
+    [
+        ("gates:\n  task_success_rate: {min: 0.55}\n", []),
+        ("gates:\n  task_success_rate: {max: 1}\n", []),
+        ("gates:\n  task_success_rate: {min: 0.75}\n", ["--agent-baseline=update"]),
+        ("gates:\n  task_success_rate: {min: 0.75}\n", ["--agent-record=once"]),
+    ],
+)
+def test_a_suite_runs_whole_where_it_may_still_win_or_is_to_be_kept(project: Project, gates: str, words: list[str]) -> None:
+    gated(project, gates, FAILING)
+    project.evals(*LIVE, *words)
+    assert [len(case["trials"]) for case in project.results["cases"]] == [4, 4, 1]
+
+
+def test_workers_share_what_failed(project: Project) -> None:
+    gated(
+        project,
+        "gates:\n  task_success_rate: {min: 1}\n",
+        "".join(f"- {{id: c{i}, task: hello, expect: {{output: {{contains: bye}}}}}}\n" for i in range(12)),
+    )
+    result = project.apart("--agent-evals", *LIVE, "-p", "xdist", "-n2")
+    assert result.ret == 1
+    ran = sum(len(case["trials"]) for case in project.results["cases"])
+    assert 1 <= ran <= 2
+    assert outcomes(project) == {"task_success_rate": "fail"}
+
+
+PAYING = """
+from pytest_agentops import tool
+
+@tool("sums.add", effect="read", tier=0, cost_usd="0.25")
+def add(a: int, b: int) -> int:
+    return a + b
+"""
+
+
+@pytest.mark.parametrize(("words", "said"), [([], "$0.25"), (["--agent-budget-usd=2"], "$0.25 of $2")])
+def test_a_live_run_says_what_it_has_spent(project: Project, words: list[str], said: str) -> None:
+    head = "version: 1\nagent: ./agent.py:adder\ntools: ./tools.py:add\n"
+    project.suite("- {id: one, task: hello}\n- {id: two, task: hello}\n", head=head, tools=PAYING)
+    result = project.evals(*LIVE, *words)
+    result.stdout.fnmatch_lines([f"cases/demo/demo.yaml . {said} . {said.replace('0.25', '0.5')} *"])
+    assert "$" not in project.evals(*LIVE, "-q").stdout.lines[0]
+
+
+def test_a_replay_spends_nothing_and_says_nothing(project: Project) -> None:
+    project.suite("- {id: one, task: hello}\n", head="version: 1\nagent: ./agent.py:adder\ntools: ./tools.py:add\n", tools=PAYING)
+    project.record()
+    project.evals().stdout.fnmatch_lines(["cases/demo/demo.yaml . *100%*"])

@@ -293,6 +293,18 @@ def test_two_policies_of_one_id(shop: Shop, project: Project) -> None:
     result.stdout.fnmatch_lines(["*two policies with the id 'refunds'*"])
 
 
+def test_a_floor_that_shows_only_with_the_fixtures_tools(shop: Shop, project: Project) -> None:
+    """The tools are known when the case is set up: then nothing is called."""
+    fixture = "@pytest.fixture\ndef bank():\n    import tools\n    return tools.refund\n"
+    project.write("conftest.py", f"import pytest, sys\nsys.path.insert(0, 'cases/pay')\n\n{fixture}")
+    shop.policy(POLICY.replace('> 50", require_approval: boss', '> 10", allow: true'))
+    shop.suite(ONE, head=HEAD.replace("./tools.py:refund", "bank"))
+    result = project.evals("--agent-record=once")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*cases/pay/policy.yaml:7:*tier 3*"])
+    assert shop.paid == []
+
+
 # ---- the other doors
 
 

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from pytest_agentops import ToolBlocked, Toolbox, tool
+from pytest_agentops.errors import SessionClosed
 
 MODES = pytest.mark.parametrize("mode", ["replay", "live"])
 
@@ -136,6 +137,32 @@ def test_from_a_thread_that_the_agent_left_behind(mode, seen, lab, bank) -> None
         return tools.call("pay.look")
 
     assert "pay.refund" in bypass(lab, seen(agent, mode))
+
+
+@MODES
+def test_from_a_thread_that_outlives_the_run(mode, seen, lab, bank) -> None:
+    goes_on, errors = threading.Event(), []
+
+    def work():
+        goes_on.wait(5)
+        try:
+            bank.refund(5)
+        except Exception as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=work)
+
+    def agent(task, tools):
+        thread.start()
+        return tools.call("pay.look")
+
+    run = seen(agent, mode)
+    assert run.problems == []
+    goes_on.set()
+    thread.join()
+    assert [type(error) for error in errors] == [SessionClosed]
+    assert "pay.refund was called after the agent had returned" in lab.problem(run, "closed").text
+    assert bank.paid == []
 
 
 @MODES

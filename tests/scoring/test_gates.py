@@ -78,6 +78,17 @@ def test_the_worked_example() -> None:
     assert [gate.regression for gate in found.values()] == [False, True, True]
 
 
+def test_gates_without_an_event_take_no_part_of_the_alpha() -> None:
+    watched = Gates(
+        success_regression=SuccessRegression(),
+        intervention_rate=WatchedRate(max=1),
+        unexpected_policy_blocks=WatchedCount(max=0),
+    )
+    found = judged(watched, build(AFTER), build(BEFORE))
+    assert (found["success_regression"].result, found["success_regression"].p_holm) == ("fail", found["success_regression"].p)
+    assert [found[name].p for name in ("intervention_rate", "unexpected_policy_blocks")] == [None, None]
+
+
 def test_statistical_gates_of_one_build_share_their_alpha() -> None:
     costs_before = [f"0.{i + 1:02}" for i in range(12)]
     costs_after = [str(Decimal(c) * Decimal(f"1.{18 + i % 3 * 6}")) for i, c in enumerate(costs_before)]

@@ -83,7 +83,8 @@ def test_a_backtest_lists_rules_calls_and_numbers(ran: Path, policy: Run) -> Non
         "policy blocks 0",
         "  runs that are decided alike: 1 run, success 100.0% (1 of 1), cost per success $0.1000, intervention rate 0.0%, "
         "policy blocks 0",
-        "  runs that are decided otherwise (with the end that they had): 1 run, success 100.0% (1 of 1), cost per success $0.1000, "
+        "  runs that are decided otherwise (with the end that they had): 1 run, success 100.0% (1 of 1), "
+        "cost per success $0.1000, "
         "intervention rate 0.0%, policy blocks 0",
         "  the same calls before and after: policy blocks 0 -> 0, runs with a human 0 -> 1 of 2",
         "note: 2 of 2 runs do not say which policies they ran under: what they were decided by then is not known, "
