@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 
 from ..errors import AgentOpsError
-from . import audit, import_, merge, policy, schema, scorecard
+from . import audit, compare, import_, merge, policy, schema, scorecard
 
-COMMANDS = (audit, import_, merge, policy, schema, scorecard)
+COMMANDS = (audit, compare, import_, merge, policy, schema, scorecard)
 USAGE = 2
 """Exit code of a wrong command line (argparse's own); 0 is fine, 1 means that something could not be done."""
 

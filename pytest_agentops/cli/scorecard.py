@@ -75,9 +75,6 @@ class _Anything(frozenset[str]):
     def __contains__(self, name: object) -> bool:
         return True
 
-    def __bool__(self) -> bool:
-        return True
-
 
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:

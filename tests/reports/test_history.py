@@ -162,6 +162,15 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert "\nt\n" not in out
 
 
+def test_a_suite_of_ordinary_tests_has_no_service_levels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = written(tmp_path, results(case("s/a", run(), file="tests/test_s.py")))
+    remember(path, now=DAY)
+    assert main(["scorecard", "--history", str(path.parent / "history.jsonl"), "--last", "3"]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert "target" not in captured.out
+
+
 def test_a_suite_file_that_cannot_be_read_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     history = project(tmp_path, slo="slo: {succes_rate: 1}")
     with history.open("a") as file:

@@ -40,8 +40,8 @@ def run(*, success: bool = True, cost: str | None = "0.1", mode: str = "replay",
 def case(name: str, *runs: dict[str, Any], variant: str | None = None, **more: Any) -> dict[str, Any]:
     suite = name.partition("/")[0]
     status = "passed" if all(one["success"] for one in runs) else "failed"
-    place = {"file": f"cases/{suite}/{suite}.yaml", "line": 7}
-    return {"id": name, "suite": suite, "variant": variant, "status": status, **place, "trials": list(runs), **more}
+    place = {"file": f"cases/{suite}/{suite}.yaml", "line": 7, **more}
+    return {"id": name, "suite": suite, "variant": variant, "status": status, **place, "trials": list(runs)}
 
 
 def results(*cases: dict[str, Any], verdict: str = "pass", mode: str = "replay", **more: Any) -> dict[str, Any]:
@@ -64,7 +64,9 @@ def written(root: Path, found: dict[str, Any]) -> Path:
     with Results() as file:
         for one in head.pop("cases"):
             file.add(dumps(one))
-        more = {key: head.pop(key) for key in list(head) if key not in ("mode", "verdict", "metrics", "suites", "selection")}
+        more = {
+            key: head.pop(key) for key in list(head) if key not in ("mode", "verdict", "metrics", "suites", "selection", "gates")
+        }
         assert not more
         file.write(root / ".agentops" / "results.json", **head)
     return root / ".agentops" / "results.json"
@@ -103,6 +105,17 @@ def test_gates_the_worst_first(tmp_path: Path) -> None:
         "- ➖ **s** `cost_regression` not judged: `no baseline`",
         "- ✅ 1 gate passed",
     ]
+
+
+def test_many_gates_are_counted(tmp_path: Path) -> None:
+    found = results(case("s/a", run()), verdict="fail", gates=[])
+    found["suites"]["s"]["gates"] = [{"name": f"g{i}", "result": "inconclusive", "why": "w"} for i in range(60)]
+    assert "- and 10 more that did not pass\n" in text(found, tmp_path)
+
+
+def test_gates_over_the_session_are_told(tmp_path: Path) -> None:
+    gate = {"name": "cost_usd", "result": "fail", "why": "too dear"}
+    assert "- ❌ **all suites** `cost_usd` fail: `too dear`\n" in text(results(case("s/a", run()), gates=[gate]), tmp_path)
 
 
 def test_a_live_run_has_intervals_and_a_replay_none(tmp_path: Path) -> None:
@@ -153,6 +166,7 @@ def test_git_tells_the_age_of_a_file(tmp_path: Path) -> None:
     changed = git.age(tmp_path, tmp_path / "b.json")
     assert changed is not None
     assert changed.changed
+    assert next(markdown._age(tmp_path, tmp_path / "b.json")).endswith(", 1 commit ago, changed since.")
     subprocess.run(["git", "clone", "-q", "--depth=1", f"file://{tmp_path}", "flat"], cwd=tmp_path, check=True)
     assert git.age(tmp_path / "flat", tmp_path / "flat" / "b.json") is None, "a shallow clone knows no ages"
 

@@ -20,6 +20,7 @@ from pytest_agentops.policy.files import load_text
 from pytest_agentops.runner.ledger import Ledger
 from pytest_agentops.runner.run import Trial, run_trial
 from pytest_agentops.schema.case import Case, ContractSpec
+from pytest_agentops.schema.prices import ModelPrice
 from pytest_agentops.schema.run import Problem, Run
 from pytest_agentops.scoring.judge import judge
 from pytest_agentops.tape.cassette import ToolsCassette, read
@@ -69,6 +70,7 @@ class Lab:
         ledger: Ledger | None = None,
         number: int = 1,
         variant: str | None = None,
+        prices: Mapping[str, Any] | None = None,
         **fields: Any,
     ) -> Run:
         """`policy` are policy files as text; `person` is who sits at the terminal."""
@@ -78,6 +80,8 @@ class Lab:
         case = replace(case_from(fields, id="one", suite="lab", file="lab.yaml", line=1), variant=variant)
         if contracts:
             case = replace(case, contracts={name: build(ContractSpec, spec) for name, spec in contracts.items()})
+        if prices:
+            case = replace(case, prices={name: build(ModelPrice, price) for name, price in prices.items()})
         trial = Trial(
             case=case,
             number=number,
