@@ -201,7 +201,8 @@ def test_a_widening_that_cannot_be_ruled_out_fails(shop: Path, policy: Run) -> N
 
 def test_many_calls_are_cut_and_duties_have_no_rule(shop: Path, policy: Run) -> None:
     kinds = ", ".join(f"'{n}'" for n in "abcdefgh")
-    one = f'version: 1\npolicy:\n  tool: x.y\n  tier: 2\n  rules:\n    - {{if: "args.a in [{kinds}] and args.b in [{kinds}]", allow: true}}\n'
+    rule = f'{{if: "args.a in [{kinds}] and args.b in [{kinds}]", allow: true}}'
+    one = f"version: 1\npolicy:\n  tool: x.y\n  tier: 2\n  rules:\n    - {rule}\n"
     Path("one.yaml").write_text(one + "    - log: {redact_fields: [a], retain_days: 9}\n")
     apart = "".join(f"    - {{if: \"args.a == '{n}' and args.b == '{n}'\", deny: true}}\n" for n in "abcdefgh")
     Path("two.yaml").write_text(one + apart + "    - log: {redact_fields: [a, b], retain_days: 9}\n")
