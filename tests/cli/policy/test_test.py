@@ -101,7 +101,7 @@ def test_each_file_is_held_against_the_suites_that_name_it(shop: Path, policy: R
     (shop / "cases" / "refunds.yaml").write_text(suite + "policies: [./policy.yaml]\n")
     other = suite.replace("suite: refunds", "suite: other").replace("tier: 3", "tier: 4")
     (folder / "other.yaml").write_text(other + "policies: [./strict.yaml]\n")
-    code, out, _ = policy("test", "-v")
+    _, out, _ = policy("test", "-v")
     assert "passed cases/other/strict.yaml:5: payments.refund::production" in out
     assert "3 passed, 0 failed" in out
     assert "POL012" not in "".join(line for line in policy("lint")[1].splitlines() if "cases/policy.yaml" in line)
