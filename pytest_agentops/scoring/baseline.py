@@ -139,10 +139,6 @@ def parse(text: str, shown: str = NAME) -> Baseline:
     entries = [entry for entry in value["cases"] if entry is not None]
     for entry in entries:
         found = _record(entry)
-<<<<<<< HEAD
-=======
-        line_no = places.get(dumps(entry)) or _line_naming(lines, entry)
->>>>>>> 5bfd7c9f8c0c1b0c42352380b8329a0d58f93ba0
         if isinstance(found, str):
             raise BaselineError(f"edited by hand: {found}", path=shown, line=_line_of(lines, entry), cure=_anew(entry))
         if (found.id, found.mode) in records:
