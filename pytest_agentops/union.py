@@ -16,12 +16,20 @@ from .gating import Gating, worst
 from .reports.results import BuildVerdict, Results, stream
 from .schema.values import JsonObject, dumps
 from .schema.verdict import Metrics
+from .scoring.gates import Group
 from .scoring.metrics import Tally
 from .spending import Spending
 
 
 class NoMerge(AgentOpsError):
     """These files cannot be one session's."""
+
+
+class _GatingOfShards(Gating):
+    """Gates of runs that are over: nothing can be run once more."""
+
+    def _confirm(self, groups: list[Group]) -> None:
+        """A proven regression stays one."""
 
 
 class Union:
@@ -120,8 +128,9 @@ class Union:
             gates=tuple(self.session_gates or ()),
             mode=self.mode,
         )
-        config = cast("pytest.Config", SimpleNamespace(inipath=None))
-        self.gating = Gating(config, cast("Any", settings), cast("Any", self))
+        nobody = SimpleNamespace(get_plugin=lambda name: None)
+        config = cast("pytest.Config", SimpleNamespace(inipath=None, pluginmanager=nobody, get_verbosity=lambda: 1))
+        self.gating = _GatingOfShards(config, cast("Any", settings), cast("Any", self))
         self.gating.suites = self.asked
         self.gating.judge("")
 
