@@ -15,6 +15,7 @@ from .around import Around
 from .collect import SUITES, CaseFile, CaseItem, Suites, variant_json
 from .curtailing import Curtailing
 from .fixtures import RAN
+from .gated import warn_of_session
 from .hidden import HiddenFolders
 from .late import late_calls
 from .plugin import uses_agent_eval
@@ -144,6 +145,8 @@ class Evals:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Items and reports live to the end: the cyclic collector need not walk them again during every case."""
         self.config.stash[SUITES].hooks = {}
+        if self.settings.gates:
+            warn_of_session(self.config, self.settings.gates, self.suites().values())
         if self.cases >= MANY:
             gc.freeze()
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 
 import pytest
 
-from .loading.gates import gates_of
+from .loading.gates import gates_of, session_gates
 from .loading.variant import LoadedSuite
-from .schema.gates import Gates
+from .schema.gates import LIMITS, Gates
 from .schema.values import JsonObject
 from .scoring.statistics import runs_to_prove
 
@@ -52,3 +53,17 @@ def warn_of_unproven(suite: LoadedSuite, known: JsonObject) -> None:
         if why:
             place = f"{suite.file}:{line}:{col}"
             warnings.warn_explicit(pytest.PytestWarning(f"{place}: {why}"), None, suite.file, line)
+
+
+def warn_of_session(config: pytest.Config, lines: tuple[str, ...], known: Iterable[JsonObject]) -> None:
+    """The same for gates over the whole session, when all suites are collected."""
+    where = ini_file(config)
+    _, gates = session_gates(lines, where)
+    runs = sum(suite["trials"] for suite in known)
+    for why in filter(None, (unproven(name, gates, runs) for name in LIMITS) if gates is not None else ()):
+        warnings.warn_explicit(pytest.PytestWarning(f"{where}: agentops_gates: {why}"), None, where, 1)
+
+
+def ini_file(config: pytest.Config) -> str:
+    """What the file of the ini values is called."""
+    return config.inipath.name if config.inipath is not None else "agentops_gates"

@@ -7,7 +7,6 @@ import re
 import time
 from collections.abc import Generator, Iterable, Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +14,7 @@ import pytest
 from .confirming import Confirmation, files_of, wanted
 from .curtailing import curtailing
 from .errors import BaselineError, CaseFileError
+from .gated import ini_file
 from .hidden import YAML
 from .loading.gates import gates_of, session_gates
 from .people import ledger
@@ -50,7 +50,9 @@ class Gating:
         self.broken_files: dict[str, str] = {}
         """Suite files that did not load, with the sentence for it."""
         self.errors: list[str] = []
-        self.where = _inifile(config)
+        self.broken = False
+        """Whether the file that is to be updated cannot be read."""
+        self.where = ini_file(config)
         try:
             _, self.session_gates = session_gates(settings.gates, self.where)
             self.baseline = self._read()
@@ -69,9 +71,6 @@ class Gating:
             self.notes.append(f"baseline: {error}".partition("\n")[0] + "; it is written anew")
             self.broken = True
             return None
-
-    broken = False
-    """Whether the file that is to be updated cannot be read."""
 
     def _shown(self) -> str:
         return self.settings.baseline_file.relative_to(self.settings.rootdir).as_posix()
@@ -337,7 +336,3 @@ def _report(**kwargs: Any) -> pytest.TestReport:
     if "start" in inspect.signature(pytest.TestReport).parameters:
         kwargs["start"] = kwargs["stop"] = time.time()
     return pytest.TestReport(**kwargs)
-
-
-def _inifile(config: pytest.Config) -> str:
-    return Path(config.inipath).name if config.inipath is not None else "agentops_gates"

@@ -140,7 +140,7 @@ def parse(text: str, shown: str = NAME) -> Baseline:
     for entry in entries:
         found = _record(entry)
         if isinstance(found, str):
-            raise BaselineError(f"edited by hand: {found}", path=shown, line=_line_of(lines, entry), cure=_anew(entry))
+            raise BaselineError(f"edited by hand: {found}", path=shown, line=_line_of(lines, entry), cure=_restore(shown))
         if (found.id, found.mode) in records:
             cure = "a merge kept both sides: delete one of the lines"
             raise BaselineError(f"{found.id} ({found.mode}) has two lines", path=shown, line=_line_of(lines, entry), cure=cure)
@@ -148,9 +148,8 @@ def parse(text: str, shown: str = NAME) -> Baseline:
     return Baseline(records.values())
 
 
-def _anew(entry: Json) -> str:
-    case = entry.get("id") if isinstance(entry, dict) else None
-    return f"{CURE}" + (f" (or with -k, to write {case} only)" if isinstance(case, str) else "")
+def _restore(shown: str) -> str:
+    return f"restore it (git checkout {shown}), or write it anew: {CURE}"
 
 
 def _json(text: str, shown: str) -> Json:
@@ -161,7 +160,7 @@ def _json(text: str, shown: str) -> Json:
         truncated = not rest or not text.rstrip().endswith("]}")
         found = "it is truncated" if truncated else f"edited by hand, it is no JSON any more: {problem.msg}"
         line, col = problem.lineno, problem.colno
-        raise BaselineError(found, path=shown, line=line, col=col, cure=f"restore it (git checkout {shown}), or {CURE}") from None
+        raise BaselineError(found, path=shown, line=line, col=col, cure=_restore(shown)) from None
     except ValueError as problem:
         raise BaselineError(f"edited by hand: {problem}", path=shown, line=1, cure=CURE) from None
 

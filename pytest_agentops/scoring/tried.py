@@ -126,5 +126,5 @@ def differs(before: Tried, after: Tried) -> str:
     if after.left_out:
         return f"{after.left_out} of its runs count nowhere (counterfactual or unanswerable)"
     if before.trials != after.trials:
-        return f"{before.trials} trials, now {after.trials}"
+        return f"{before.trials} trial{'s' if before.trials != 1 else ''}, now {after.trials}"
     return ""

@@ -23,7 +23,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_args
 
@@ -34,6 +34,7 @@ from pytest_agentops.loading.suite import load_suite
 from pytest_agentops.loading.unsupported import UNSUPPORTED
 from pytest_agentops.runner.modes import ADDED_TO, LIVE, MODES, RECORD_WORDS, RECORDED, REPLAYED, plan
 from pytest_agentops.schema import case as case_types
+from pytest_agentops.schema import gates as gate_types
 from pytest_agentops.schema import governed
 from pytest_agentops.schema.document import read
 from pytest_agentops.schema.operators import OPERATORS
@@ -282,6 +283,14 @@ def test_every_key_of_a_case_file_is_told() -> None:
     words = {word for kind in (case_types.Order, case_types.Extra, case_types.Outcome) for word in get_args(kind)}
     for word in words.union(case_types.DETECTORS):
         assert f"`{word}`" in page, word
+
+
+def test_every_gate_is_told() -> None:
+    page = (ROOT / "docs" / "gates.md").read_text(encoding="utf-8")
+    for kind in vars(gate_types).values():
+        if isinstance(kind, type) and is_dataclass(kind):
+            for field in fields(kind):
+                assert re.search(rf"\b{field.name}\b", page), f"{kind.__name__}.{field.name} is not in gates.md"
 
 
 def test_every_operator_is_told() -> None:

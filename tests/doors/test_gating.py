@@ -183,7 +183,7 @@ def test_other_trials_are_not_comparable(project: Project) -> None:
     gated(project)
     project.evals(*LIVE, "--agent-baseline=update")
     project.evals(*LIVE, "--agent-trials=2")
-    assert "1 trials, now 2" in gates_of(project)["success_regression"]["why"]
+    assert "1 trial, now 2" in gates_of(project)["success_regression"]["why"]
 
 
 def test_an_update_of_a_part_writes_only_what_ran(project: Project) -> None:
@@ -279,6 +279,16 @@ def test_a_threshold_that_cannot_be_proven_is_told_at_collection(project: Projec
             "cannot be proven with 2 runs: 52 would do (raise `trials`*"
         ]
     )
+
+
+def test_so_is_one_of_the_session(project: Project) -> None:
+    project.write(
+        "pytest.ini", "[pytest]\nagentops_gates =\n    task_success_rate: {min: 0.9, confidence: 0.95}\n    runs: {min: 1}\n"
+    )
+    gated(project, "")
+    result = project.evals(*LIVE, "--collect-only")
+    said = "task_success_rate: min 0.9 with 95 % confidence cannot be proven with 2 runs: 25 would do*"
+    result.stdout.fnmatch_lines([f"*PytestWarning: pytest.ini: agentops_gates: {said}"])
 
 
 def test_a_rate_of_one_is_proven_by_nothing(project: Project) -> None:
