@@ -21,7 +21,7 @@ class Commands:
 
     def __init__(self, item: pytest.Item, settings: Settings, *, evals: bool = True) -> None:
         self._settings = settings
-        self._words = ["pytest", *(["--agent-evals"] if evals else []), *_given(item.config)]
+        self._words = ["pytest", *(["--agent-evals"] if evals else []), *given(item.config)]
         self._node = shlex.quote(_from_here(item))
         self._allow = ["--agent-allow-live"] if item.config.getoption("agent_allow_live") else []
 
@@ -65,7 +65,7 @@ def _said(value: Any, ours: dict[str, str]) -> Any:
     return value
 
 
-def _given(config: pytest.Config) -> list[str]:
+def given(config: pytest.Config) -> list[str]:
     """The options of this session that change what is run, as the command line takes them."""
     words = []
     for option in ("--agent-trials", "--agent-model", "--agent-cassettes"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import time
 from collections.abc import Generator, Iterable, Iterator
 from decimal import Decimal
@@ -11,9 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from .confirming import Confirmation, files_of, wanted
 from .curtailing import curtailing
 from .errors import BaselineError, CaseFileError
+from .hidden import YAML
 from .loading.gates import gates_of, session_gates
+from .people import ledger
 from .reports.results import BuildVerdict
 from .schema.gates import Gates
 from .schema.values import JsonObject, loads
@@ -26,6 +30,7 @@ from .settings import Settings
 if TYPE_CHECKING:
     from .summary import Summary
 
+_GATES = re.compile(rb"^(\"?)gates\1[ \t]*:", re.MULTILINE)
 _ORDER: tuple[BuildVerdict, ...] = ("fail", "regression", "budget_exceeded", "not_comparable", "inconclusive", "pass")
 
 
@@ -42,6 +47,8 @@ class Gating:
         self.failing: set[int] = set()
         """Places in `judged` of the gates that the exit code tells of."""
         self.notes: list[str] = []
+        self.broken_files: dict[str, str] = {}
+        """Suite files that did not load, with the sentence for it."""
         self.errors: list[str] = []
         self.where = _inifile(config)
         try:
@@ -81,6 +88,12 @@ class Gating:
     def pytest_testnodedown(self, node: Any, error: object) -> None:
         self.suites |= getattr(node, "workeroutput", {}).get("agentops_suites", {})
 
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """The gates of a file with mistakes are not judged, and nobody knows which they are."""
+        path = self.settings.rootdir / report.nodeid
+        if report.failed and path.suffix in YAML and path.is_file() and _GATES.search(path.read_bytes()):
+            self.broken_files[report.nodeid] = f"gates of {report.nodeid}: not_judged: the file has mistakes"
+
     # ---- judging
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
@@ -110,15 +123,28 @@ class Gating:
         if self.session_gates is not None:
             groups.append(self._session_group(self.session_gates, cases, stopped))
         self.judged = judge(groups)
-        for place, gate in enumerate(self.judged):
+        for gate in self.judged:
             known = self.suites.get(gate.group)
             gate.file, (gate.line, gate.col) = (known["file"], known["places"][gate.name]) if known else (self.where, (1, 1))
-            if _fails(gate, gated_by(groups, gate)):
-                self.failing.add(place)
+        self._confirm(groups)
+        self.failing = {place for place, gate in enumerate(self.judged) if _fails(gate, gated_by(groups, gate))}
         if update and not stopped:
             self._update(cases)
         elif self.baseline is not None:
             self._news(cases)
+
+    def _confirm(self, groups: list[Group]) -> None:
+        """Proven regressions once more, where the suite asks for it."""
+        found = [gate for gate in wanted(self.judged, self.settings) if gated_by(groups, gate).confirm]
+        if not found:
+            return
+        spent, limit = ledger(self.config, self.settings).total(), self.settings.budget_usd
+        left = None if limit is None else Decimal(0) if spent is None else limit - spent
+        again = Confirmation(self.config, self.settings)
+        again.run(files_of(found, self.settings.rootdir), left)
+        for gate in found:
+            again.weigh(gate)
+        self.notes.append(again.line())
 
     def _cases(self, only: Iterable[str] | None) -> dict[str, list[Tried]]:
         """Suite -> its cases, as the results have them."""
@@ -242,6 +268,7 @@ class Gating:
                 yield from (f"  {line}" for line in gate.details)
         for (group, why), named in idle.items():
             yield f"gates {group or 'session'} {', '.join(named)}: not_judged: {why}"
+        yield from self.broken_files.values()
         yield from self.notes
 
     # ---- the baseline

@@ -18,6 +18,8 @@ from .schema.run import Mode
 from .schema.suggest import did_you_mean
 
 T = TypeVar("T", bound=str)
+CONFIRMING = "PYTEST_AGENTOPS_CONFIRM"
+"""Set in the process that runs live trials a second time."""
 Audit: TypeAlias = Literal["policies", "all"]
 BaselineWord: TypeAlias = Literal["check", "update", "ignore"]
 
@@ -54,7 +56,8 @@ class Settings:
     """Where results and events go."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "work", self.rootdir / ".agentops")
+        work = self.rootdir / ".agentops"
+        object.__setattr__(self, "work", work / "confirm" if CONFIRMING in os.environ else work)
 
     def ignores(self, path: Path) -> bool:
         """Whether ini ``agentops_ignore`` names this file: a glob on its name, or with a slash on its path from the rootdir."""

@@ -16,11 +16,12 @@ from ..schema.policy import Request
 from . import words
 from .attributes import Kind, Values
 from .binding import BoundTool, bind
+from .cells import Cells, Predicate, canonical
 from .conditions import Comparison, Constant, Length
 from .lint.decisions import take_turns
 from .model import LimitRule, LogRule, Placed, Policy, WindowRule
 from .regions import attribute_of, builder_for, request_at
-from .table import Cells, Predicate, Table, canonical, each
+from .table import Table, each
 
 PointKind: TypeAlias = Literal["rules", "comparisons", "boundaries", "cells"]
 KINDS: tuple[PointKind, ...] = ("rules", "comparisons", "boundaries", "cells")

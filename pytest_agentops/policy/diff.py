@@ -15,12 +15,14 @@ from ..schema.policy import Decision, Request
 from .assumed import assumed, tools_of
 from .axis import Axis, Entry
 from .binding import BoundTool, Policies, bind
+from .builder import CAP, Builder
+from .cells import Cells
 from .compared import DIRECTIONS, Direction, direction, of_duties
 from .decide import decide
 from .match import fits
 from .model import Policy
 from .regions import builder_for, regions, request_at, request_of
-from .table import CAP, Builder, Cells, Table, each
+from .table import Table, each
 from .written import TextChange, text_changes
 
 TRIES = 4_000

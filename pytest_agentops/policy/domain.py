@@ -143,8 +143,9 @@ def _inside(low: Decimal | None, high: Decimal | None, wants: Wants) -> list[Dec
         half = _EXACT.divide(_EXACT.subtract(high, low), Decimal(2))
         middle = _EXACT.add(low, half)
         quarter = _EXACT.divide(half, Decimal(2))
+        broken = _EXACT.divide(_EXACT.add(low, min(whole, high)), Decimal(2))  # between two whole numbers, so it is none
         near = [_EXACT.subtract(middle, quarter), _EXACT.add(middle, quarter)]
-        found = [value for value in (whole, middle, *near) if low < value < high]
+        found = [value for value in (whole, broken, middle, *near) if low < value < high]
     good = [value for value in dict.fromkeys(found) if prepare(plain(value))[0] is Kind.NUMBER]
     if wants.linked or wants.integer:
         return good

@@ -18,11 +18,13 @@ from ..schema.tier import Tier
 from .attributes import Kind, Path, Prepared, Values
 from .axis import Entry
 from .binding import Bound, BoundTool, Policies
+from .builder import Builder
+from .cells import Cell, Cells, Predicate, canonical
 from .decide import decide
 from .domain import MISSING
 from .model import Declared, LimitRule, Policy
 from .opinion import misfit
-from .table import Builder, Cell, Cells, Predicate, Table, canonical, each
+from .table import Table, each
 from .tiers import EVIDENCE
 from .windows import Window
 

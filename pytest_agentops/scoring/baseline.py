@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
@@ -135,17 +135,15 @@ def parse(text: str, shown: str = NAME) -> Baseline:
         )
     if version is True or version != VERSION or not isinstance(value.get("cases"), list):
         raise BaselineError('no baseline: expected {"version": 1, "cases": [...]}', path=shown, line=1, cure=CURE)
-    places = _lines(lines)
     records: dict[tuple[str, str], Tried] = {}
     entries = [entry for entry in value["cases"] if entry is not None]
     for entry in entries:
         found = _record(entry)
-        line_no = places.get(dumps(entry)) or _line_naming(lines, entry)
         if isinstance(found, str):
-            raise BaselineError(f"edited by hand: {found}", path=shown, line=line_no, cure=_anew(entry))
+            raise BaselineError(f"edited by hand: {found}", path=shown, line=_line_of(lines, entry), cure=_anew(entry))
         if (found.id, found.mode) in records:
             cure = "a merge kept both sides: delete one of the lines"
-            raise BaselineError(f"{found.id} ({found.mode}) has two lines", path=shown, line=line_no, cure=cure)
+            raise BaselineError(f"{found.id} ({found.mode}) has two lines", path=shown, line=_line_of(lines, entry), cure=cure)
         records[found.id, found.mode] = found
     return Baseline(records.values())
 
@@ -168,16 +166,12 @@ def _json(text: str, shown: str) -> Json:
         raise BaselineError(f"edited by hand: {problem}", path=shown, line=1, cure=CURE) from None
 
 
-def _lines(lines: list[str]) -> Mapping[str, int]:
-    """The text of an entry as it is written -> its line."""
-    return {line.removesuffix(","): number for number, line in enumerate(lines, start=1)}
-
-
-def _line_naming(lines: list[str], entry: Json) -> int:
-    """The last line with this entry's id in it."""
+def _line_of(lines: list[str], entry: Json) -> int:
+    """The line that holds this entry as it is written, else the last one with its id in it."""
+    same = [number for number, line in enumerate(lines, start=1) if line.removesuffix(",") == dumps(entry)]
     case = dumps(entry.get("id")) if isinstance(entry, dict) and isinstance(entry.get("id"), str) else None
     named = [number for number, line in enumerate(lines, start=1) if case is not None and case in line]
-    return named[-1] if named else 1
+    return (same or named or [1])[-1]
 
 
 def _record(entry: Json) -> Tried | str:

@@ -7,6 +7,8 @@ from typing import Literal
 
 from ..schema.values import Json
 
+EXACT = "exact"
+
 
 @dataclass(slots=True, kw_only=True)
 class Finding:

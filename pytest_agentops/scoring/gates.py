@@ -14,7 +14,7 @@ from ..schema.gates import LIMITS, REGRESSIONS, Gates
 from ..schema.values import Json, JsonObject
 from ..schema.verdict import Metrics
 from . import limits, regressions, statistics
-from .finding import Finding, percent
+from .finding import EXACT, Finding
 from .tried import Matched, Tried, match
 
 Result: TypeAlias = Literal["pass", "fail", "inconclusive", "not_comparable", "not_judged"]
@@ -229,9 +229,9 @@ def _decided(group: Group, name: str, found: Finding) -> GateResult:
         p=found.p,
         p_holm=found.p_holm,
         regression=regression or found.test != "",
-        statistical=found.p is not None,
+        statistical=found.test not in ("", EXACT),
         details=found.details,
     )
 
 
-__all__ = ["NO_BASELINE", "GateResult", "Group", "Result", "judge", "names", "needs_baseline", "percent"]
+__all__ = ["NO_BASELINE", "GateResult", "Group", "Result", "judge", "names", "needs_baseline"]

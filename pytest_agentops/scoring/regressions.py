@@ -9,12 +9,11 @@ from typing import TypeAlias
 from ..schema import money
 from ..schema.gates import BrokenCases, CostRegression, SuccessRegression
 from . import statistics
-from .finding import Finding, percent, signed
+from .finding import EXACT, Finding, percent, signed
 from .statistics import Pair
 from .tried import Tried, successes
 
 Pairs: TypeAlias = Sequence[tuple[Tried, Tried]]
-EXACT = "exact"
 NAMED = 5
 
 
@@ -62,6 +61,7 @@ def broken(pairs: Pairs, spec: BrokenCases, *, exact: bool) -> Finding:
     )
     if exact or not lost:
         return finding
+    finding.test = "bound"
     bound = statistics.broken_bound([(b.trials, a.trials) for b, a in pairs])
     finding.why += f" (by luck in at most {bound:.2g} of builds, alpha {spec.alpha:g})"
     if finding.result == "fail" and bound > spec.alpha:

@@ -50,7 +50,7 @@ def baseline(project: Project) -> dict[str, Any]:
 
 def test_the_first_run_says_that_there_is_no_baseline_and_how_to_make_one(project: Project) -> None:
     gated(project)
-    result = project.evals(*LIVE)
+    result = project.evals(*LIVE, "-v")
     assert result.ret == 0
     result.stdout.fnmatch_lines(
         [
@@ -140,7 +140,7 @@ def test_collect_only_judges_nothing(project: Project) -> None:
     gated(project, "gates:\n  runs: {min: 3}\n")
     result = project.evals("--collect-only")
     assert result.ret == 0
-    result.stdout.no_fnmatch_line("*gate*")
+    result.stdout.no_fnmatch_line("*gate?runs?*")
 
 
 def test_under_xdist_the_controller_judges_the_same(project: Project) -> None:
@@ -281,6 +281,41 @@ def test_a_threshold_that_cannot_be_proven_is_told_at_collection(project: Projec
     )
 
 
+def test_a_rate_of_one_is_proven_by_nothing(project: Project) -> None:
+    gated(project, "gates:\n  task_success_rate: {min: 1, confidence: 0.95}\n")
+    result = project.evals(*LIVE, "--collect-only")
+    result.stdout.fnmatch_lines(
+        ["*task_success_rate: min 1 with 95 % confidence is proven by no number of runs; leave `confidence` out"]
+    )
+
+
+def test_the_gates_of_a_file_with_mistakes_are_not_judged_and_said_to_be(project: Project) -> None:
+    gated(project, GATES, TWO.replace("expect", "expct"))
+    gated(project, "", name="other")
+    result = project.evals(*LIVE)
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["gates of cases/demo/demo.yaml: not_judged: the file has mistakes"])
+
+
+def test_a_baseline_that_cannot_be_written_fails_the_session(project: Project) -> None:
+    gated(project)
+    project.write("pytest.ini", "[pytest]\nagentops_baseline_file = taken/base.json\n")
+    project.write("taken", "a file, and no folder")
+    result = project.evals(*LIVE, "--agent-baseline=update")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["ERROR: taken/base.json: the baseline cannot be written: *"])
+
+
+def test_a_passed_gate_is_not_kept_as_last_failed(project: Project) -> None:
+    gated(project, "gates:\n  runs: {min: 3}\n")
+    cached = ("-p", "cacheprovider")
+    project.evals(*LIVE, *cached)
+    three = project.evals(*LIVE, *cached, "--lf", "--agent-trials=2")  # no case failed: all run, and the gate passes
+    assert three.ret == 0
+    assert outcomes(project) == {"runs": "pass"}
+    project.run("--agent-evals", "--cache-show=cache/lastfailed", *cached).stdout.no_fnmatch_line("*gate?runs?*")
+
+
 def test_inconclusive_warns_unless_it_is_said_to_fail(project: Project) -> None:
     gates = "gates:\n  success_regression: {}\n"
     cases = "- {id: one, task: reply, trials: 2, xfail: known, expect: {output: {contains: good}}}\n"
@@ -390,3 +425,74 @@ def test_a_replay_spends_nothing_and_says_nothing(project: Project) -> None:
     project.suite("- {id: one, task: hello}\n", head="version: 1\nagent: ./agent.py:adder\ntools: ./tools.py:add\n", tools=PAYING)
     project.record()
     project.evals().stdout.fnmatch_lines(["cases/demo/demo.yaml . *100%*"])
+
+
+COUNTED = """
+import pathlib
+
+COUNT = pathlib.Path(__file__).parent / "count"
+
+def echo(task, tools):
+    seen = len(COUNT.read_text()) if COUNT.exists() else 0
+    COUNT.write_text("x" * (seen + 1))
+    return GOOD
+"""
+MANY = "- {id: one, task: hello, trials: 10, xfail: known, expect: {output: {contains: good}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("good", "result", "said"),
+    [
+        ("'bad'", "fail", "confirmed by a second run: success 10/10 → 0/10*"),
+        ("'good' if seen >= 10 else 'bad'", "inconclusive", "not confirmed by a second run: success 10/10 → 10/10*"),
+    ],
+)
+def test_a_proven_regression_is_confirmed_by_fresh_trials(project: Project, good: str, result: str, said: str) -> None:
+    gates = "gates:\n  success_regression: {}\n  confirm: true\n"
+    project.suite(MANY, head=HEAD + gates, agent=COUNTED.replace("GOOD", "'good'"))
+    project.evals(*LIVE, "--agent-baseline=update")
+    (project.path / "cases/demo/count").unlink()
+    project.suite(MANY, head=HEAD + gates, agent=COUNTED.replace("GOOD", good))
+    done = project.evals(*LIVE)
+    assert outcomes(project) == {"success_regression": result}
+    assert len((project.path / "cases/demo/count").read_text()) == 20
+    assert len(project.results["cases"][0]["trials"]) == 10
+    assert done.ret == (1 if result == "fail" else 0)
+    line = "confirmation run: 10 runs, $0, beside the numbers above: .agentops/confirm/results.json"
+    done.stdout.fnmatch_lines([f"gate demo success_regression: {result}: success 10/10 → 0/10 (*; {said}", line])
+
+
+def test_without_money_nothing_is_confirmed_and_the_fail_stays(project: Project) -> None:
+    gates = "gates:\n  success_regression: {}\n  confirm: true\n"
+    project.suite(MANY, head=HEAD + gates, agent=COUNTED.replace("GOOD", "'good'"))
+    project.evals(*LIVE, "--agent-baseline=update")
+    project.suite(MANY, head=HEAD + gates, agent=COUNTED.replace("GOOD", "'bad'"))
+    done = project.evals(*LIVE, "--agent-budget-usd=0")
+    assert done.ret == 1
+    assert outcomes(project) == {"success_regression": "fail"}
+    done.stdout.fnmatch_lines(
+        ["*the confirmation run says nothing: no money is left for it*", "confirmation run: no money is left*"]
+    )
+
+
+def test_a_confirmation_run_that_dies_confirms_nothing(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    gates = "gates:\n  success_regression: {}\n  confirm: true\n"
+    project.suite(MANY, head=HEAD + gates, agent=COUNTED.replace("GOOD", "'good'"))
+    project.evals(*LIVE, "--agent-baseline=update")
+    project.suite(MANY, head=HEAD + gates, agent=COUNTED.replace("GOOD", "'bad'"))
+    project.write("conftest.py", "import os\nif 'PYTEST_AGENTOPS_CONFIRM' in os.environ:\n    os._exit(7)\n")
+    done = project.evals(*LIVE)
+    assert outcomes(project) == {"success_regression": "fail"}
+    done.stdout.fnmatch_lines(["confirmation run: it ended with exit code 7 and no results*"])
+
+
+def test_a_gate_of_the_session_is_confirmed_over_all_suites(project: Project) -> None:
+    project.write("pytest.ini", "[pytest]\nagentops_gates =\n    broken_cases: {max: 0}\n    confirm: true\n")
+    project.suite(MANY, head=HEAD, agent=COUNTED.replace("GOOD", "'good'"))
+    project.evals(*LIVE, "--agent-baseline=update")
+    (project.path / "cases/demo/count").unlink()
+    project.suite(MANY, head=HEAD, agent=COUNTED.replace("GOOD", "'bad'"))
+    done = project.evals(*LIVE)
+    assert [(gate["name"], gate["result"]) for gate in project.results["gates"]] == [("broken_cases", "fail")]
+    assert len((project.path / "cases/demo/count").read_text()) == 20
+    done.stdout.fnmatch_lines(["gate session broken_cases: fail: *; confirmed by a second run: broken: demo/one (10/10 → 0/10)*"])

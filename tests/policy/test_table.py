@@ -53,3 +53,16 @@ def test_the_call_of_a_cell_is_in_that_cell(lines: list[str], more: str, tier: i
         request = request_at(table, cell, tool)
         assert request is not None
         assert table.locate(attribute_of(tool, request)) == cell, table.words(cell)
+
+
+def test_between_two_constants_there_is_a_whole_number_and_a_broken_one() -> None:
+    """Found by the property above: the middle of 10 and 50 is a whole number, and so are the middles of both halves."""
+    text = rules(
+        '{if: "amount_usd == 10", allow: true}', more="attributes: {amount_usd: {type: integer, minimum: 5, maximum: 50}}"
+    )
+    contract = refund(0)
+    tool = bind(policies_of(text), {contract.name: contract}).tools[contract.name]
+    table = builder_for([tool], fine=True).build()
+    assert isinstance(table, Table)
+    call = Request(tool=contract.name, args={"amount_usd": 10.25}, able=frozenset())
+    assert table.locate(attribute_of(tool, call)) is not None

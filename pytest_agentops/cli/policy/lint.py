@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import CaseFileError
-from .sources import Facts, add_paths, facts_of, policies_in, policy_files, write_out
+from .sources import Facts, add_paths, by_suites, policies_in, policy_files, write_out
 
 if TYPE_CHECKING:
     from ...policy.lint.finding import Report, World
@@ -30,7 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Lint them."""
-    from ...policy.lint.finding import Report, from_mistakes, ordered
+    from ...policy.lint.finding import Report, from_mistakes, ordered, together
     from ...policy.lint.run import lint
 
     notes: list[str] = []
@@ -39,9 +39,11 @@ def run(options: argparse.Namespace) -> int:
     except CaseFileError as error:
         report = Report(findings=ordered(from_mistakes(error.mistakes)), partial=("files with mistakes were not analysed",))
     else:
-        facts = facts_of(options, options.paths, files)
-        notes = facts.notes
-        report = lint(policies_in(files), world_of(files, facts, options.min_retain_days))
+        reports = []
+        for facts, group in by_suites(options, options.paths, files):
+            notes += facts.notes
+            reports.append(lint(policies_in(group), world_of(group, facts, options.min_retain_days)))
+        report = together(reports)
     write_out(options.output, _text(report, options.format, notes))
     return 1 if report.errors or not report.policies or (options.strict and not report.clean) else 0
 

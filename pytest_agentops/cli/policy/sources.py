@@ -123,26 +123,52 @@ def facts_of(options: argparse.Namespace, paths: Sequence[Path], files: Sequence
 
     Where suites name one of `files`, the others do not count: a tool of the same name may be another one there.
     """
-    facts = Facts()
-    named = {os.path.normpath(file.file) for file in files}
+    notes: list[str] = []
+    suites = _suites(options, paths, notes)
+    return _facts(_naming(suites, files) or suites, notes)
+
+
+def by_suites(
+    options: argparse.Namespace, paths: Sequence[Path], files: Sequence[PolicyFile]
+) -> list[tuple[Facts, list[PolicyFile]]]:
+    """The files in groups that the same suites name, each with what these say: two suites may have a tool of one name."""
+    notes: list[str] = []
+    suites = _suites(options, paths, notes)
+    without = [suite for suite in suites if not _naming([suite], files)]
+    groups: dict[tuple[str, ...], tuple[list[LoadedSuite], list[PolicyFile]]] = {}
+    for file in files:
+        mine = suites if options.suite else _naming(suites, [file]) or without
+        groups.setdefault(tuple(suite.file for suite in mine), (mine, []))[1].append(file)
+    return [(_facts(mine, notes if n == 0 else []), group) for n, (mine, group) in enumerate(groups.values())]
+
+
+def _suites(options: argparse.Namespace, paths: Sequence[Path], notes: list[str]) -> list[LoadedSuite]:
     if options.suite:
         for path in options.suite:
             if not path.is_file():
                 raise AgentOpsError(f"{path.as_posix()}: no such file")
-            _add(facts, path)
-    elif not options.no_suite:
-        suites = []
-        for path in _suites_beside(paths):
-            try:
-                suites.append(_loaded(path))
-            except AgentOpsError as problem:
-                facts.notes.append(f"{shown(path)} does not load, its tools are not known: {str(problem).splitlines()[0]}")
-        naming = [suite for suite in suites if named & _policies_of(suite)]
-        for suite in naming or suites:
-            try:
-                _take(facts, suite)
-            except AgentOpsError as problem:
-                facts.notes.append(f"{suite.file}: its tools cannot be made here: {str(problem).splitlines()[0]}")
+        return [_loaded(path) for path in options.suite]
+    found = []
+    for path in [] if options.no_suite else _suites_beside(paths):
+        try:
+            found.append(_loaded(path))
+        except AgentOpsError as problem:
+            notes.append(f"{shown(path)} does not load, its tools are not known: {str(problem).splitlines()[0]}")
+    return found
+
+
+def _naming(suites: Sequence[LoadedSuite], files: Sequence[PolicyFile]) -> list[LoadedSuite]:
+    named = {os.path.normpath(file.file) for file in files}
+    return [suite for suite in suites if named & _policies_of(suite)]
+
+
+def _facts(suites: Sequence[LoadedSuite], notes: list[str]) -> Facts:
+    facts = Facts(notes=list(notes))
+    for suite in suites:
+        try:
+            _take(facts, suite)
+        except AgentOpsError as problem:
+            facts.notes.append(f"{suite.file}: its tools cannot be made here: {str(problem).splitlines()[0]}")
     return facts
 
 
@@ -169,10 +195,6 @@ def _is_suite(path: Path) -> bool:
     except CaseFileError:
         return False
     return isinstance(value, dict) and "cases" in value
-
-
-def _add(facts: Facts, path: Path) -> None:
-    _take(facts, _loaded(path))
 
 
 def _loaded(path: Path) -> LoadedSuite:

@@ -6,9 +6,10 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .sources import Facts, add_paths, facts_of, policies_in, policy_files
+from .sources import Facts, add_paths, by_suites, policies_in, policy_files
 
 if TYPE_CHECKING:
+    from ...errors import Mistake
     from ...policy.model import Policy, PolicyFile, PolicyTest
 
 NAME = "test"
@@ -27,15 +28,17 @@ def run(options: argparse.Namespace) -> int:
 
     files = policy_files(options.paths)
     policies = policies_in(files)
-    facts = facts_of(options, options.paths, files)
-    for note in facts.notes:
-        print(f"note: {note}")
-    mistakes = check(policies, facts.contracts, facts.context)
+    chosen: list[tuple[Facts, PolicyFile, Policy, PolicyTest]] = []
+    mistakes: list[Mistake] = []
+    for facts, group in by_suites(options, options.paths, files):
+        for note in facts.notes:
+            print(f"note: {note}")
+        mistakes += check(policies_in(group), facts.contracts, facts.context)
+        every = [(facts, file, policy, test) for file in group for policy in file.policies for test in policy.tests]
+        chosen += [one for one in every if options.k is None or options.k in f"{one[2].id}::{one[3].name}"]
     for mistake in mistakes:
         print(mistake)
-    every = [(file, policy, test) for file in files for policy in file.policies for test in policy.tests]
-    chosen = [one for one in every if options.k is None or options.k in f"{one[1].id}::{one[2].name}"]
-    failed = sum(not _holds(file, policy, test, facts, options.verbose) for file, policy, test in chosen)
+    failed = sum(not _holds(file, policy, test, facts, options.verbose) for facts, file, policy, test in chosen)
     return _summary(policies, chosen, failed, len(mistakes), options.k)
 
 

@@ -12,12 +12,14 @@ from ...schema.tier import Tier
 from .. import words
 from ..axis import Entry
 from ..binding import BoundTool, bind
+from ..builder import CAP, Builder
+from ..cells import Cells, canonical
 from ..domain import MISSING
 from ..explained import says
 from ..model import Placed, Policy, Rule
 from ..opinion import by_tier
 from ..regions import declared_well, fits
-from ..table import CAP, Builder, Cells, Table, canonical, each, lowest
+from ..table import Table, each, lowest
 from .finding import Finding, Severity
 from .pairs import in_pairs
 

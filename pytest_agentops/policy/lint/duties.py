@@ -11,9 +11,10 @@ from ...schema.contract import Contract
 from ...schema.suggest import did_you_mean
 from ...schema.values import Json
 from ..binding import bind
+from ..builder import Builder
 from ..match import fits
 from ..model import LogRule, Policy
-from ..table import Builder, Table
+from ..table import Table
 from .finding import Finding, Severity, World
 
 SECRETS = frozenset(

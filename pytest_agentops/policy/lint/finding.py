@@ -116,6 +116,16 @@ def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(dict.fromkeys(findings), key=lambda f: f.place))
 
 
+def together(reports: Sequence[Report]) -> Report:
+    """Several reports as one."""
+    return Report(
+        findings=ordered(finding for report in reports for finding in report.findings),
+        partial=tuple(dict.fromkeys(why for report in reports for why in report.partial)),
+        cells=sum(report.cells for report in reports),
+        policies=sum(report.policies for report in reports),
+    )
+
+
 def from_mistakes(mistakes: Sequence[Mistake]) -> list[Finding]:
     """What the loader refuses, with the code that it has here."""
     return [Finding(code=_code(f"{m.found}; {m.allowed}"), severity="error", mistake=m) for m in mistakes]

@@ -8,11 +8,11 @@ from ...schema.contract import Contract
 from ...schema.suggest import did_you_mean
 from .. import possible, words
 from ..attributes import ROOTS, Kind, Path, Prepared, declared_names
+from ..cells import canonical
 from ..conditions import Attribute, Comparison, Constant, Membership
 from ..domain import MISSING, Candidate, Wants, pool
 from ..model import Declared, Placed, Policy
 from ..opinion import misfit
-from ..table import canonical
 from .finding import Finding, World
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..binding import BoundTool
+from ..builder import Builder
+from ..cells import Predicate
 from ..explained import says
 from ..model import Policy, Rule
 from ..regions import fits
-from ..table import Builder, Predicate, Table
+from ..table import Table
 from .finding import Finding
 
 MAX_PAIRS = 20_000

@@ -197,3 +197,24 @@ def test_a_widening_that_cannot_be_ruled_out_fails(shop: Path, policy: Run) -> N
     code, out, _ = policy("diff", "one.yaml", "two.yaml", "--fail-on-widening", "--no-suite")
     assert code == 1
     assert "partial: one.yaml -> two.yaml: no call is decided otherwise" in out
+
+
+def test_many_calls_are_cut_and_duties_have_no_rule(shop: Path, policy: Run) -> None:
+    kinds = ", ".join(f"'{n}'" for n in "abcdefgh")
+    rule = f'{{if: "args.a in [{kinds}] and args.b in [{kinds}]", allow: true}}'
+    one = f"version: 1\npolicy:\n  tool: x.y\n  tier: 2\n  rules:\n    - {rule}\n"
+    Path("one.yaml").write_text(one + "    - log: {redact_fields: [a], retain_days: 9}\n")
+    apart = "".join(f"    - {{if: \"args.a == '{n}' and args.b == '{n}'\", deny: true}}\n" for n in "abcdefgh")
+    Path("two.yaml").write_text(one + apart + "    - log: {redact_fields: [a, b], retain_days: 9}\n")
+    out = policy("diff", "one.yaml", "two.yaml", "--no-suite")[1]
+    assert "      and 3 cells more" in out
+    assert "  x.y: redact a; keep 9 days -> redact a, b; keep 9 days" in out
+    assert "<br>and 3 cells more |" in policy("diff", "one.yaml", "two.yaml", "--no-suite", "--format", "markdown")[1]
+
+
+def test_partial_and_notes_stand_in_the_markdown_too(shop: Path, policy: Run) -> None:
+    Path("one.yaml").write_text(CLEAN.replace("> 50", "> 50 and amount_usd != context.last"))
+    out = policy("diff", "one.yaml", "one.yaml", "--no-suite", "--format", "markdown")[1]
+    assert "No call that was tried is decided otherwise." in out
+    assert "- partial: payments.refund: two attributes are compared" in out
+    assert "- nobody names the tier of payments.refund" in out

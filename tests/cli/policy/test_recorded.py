@@ -84,8 +84,7 @@ def test_a_backtest_lists_rules_calls_and_numbers(ran: Path, policy: Run) -> Non
         "  runs that are decided alike: 1 run, success 100.0% (1 of 1), cost per success $0.1000, intervention rate 0.0%, "
         "policy blocks 0",
         "  runs that are decided otherwise (with the end that they had): 1 run, success 100.0% (1 of 1), "
-        "cost per success $0.1000, "
-        "intervention rate 0.0%, policy blocks 0",
+        "cost per success $0.1000, intervention rate 0.0%, policy blocks 0",
         "  the same calls before and after: policy blocks 0 -> 0, runs with a human 0 -> 1 of 2",
         "note: 2 of 2 runs do not say which policies they ran under: what they were decided by then is not known, "
         "the baseline stands for it",
@@ -220,3 +219,94 @@ def test_the_real_runs_that_changed_flights_are_exactly_those_that_are_sent_to_a
     assert sorted((c["run"], c["call"]) for c in found["changed"]) == sorted(made)
     assert {c["effect"] for c in found["changed"]} == {"newly asked"}
     assert found["runs"] == 20
+
+
+def write_results(folder: Path, *cases: dict[str, Any]) -> None:
+    (folder / ".agentops" / "results.json").write_text(json.dumps({"version": 1, "cases": cases}))
+
+
+def test_long_lists_are_cut_and_counterfactual_runs_told_apart(ran: Path, policy: Run) -> None:
+    write_results(ran, result("small", *[45] * 25), result("larger", 45, labels=["counterfactual"]))
+    words = ("backtest", "old.yaml", "--suite", "cases/refunds.yaml", "--baseline", "cases/policy.yaml", *RESULTS)
+    out = policy(*words)[1]
+    assert "    and 6 more (--format json lists all)" in out
+    assert ", after a call that is decided otherwise (cases/refunds.yaml:12)" in out
+    assert "  counterfactual when they were run, told apart: refunds/larger (trial 1)" in out
+    assert len(json.loads(policy(*words, "--format", "json")[1])["changed"]) == 26
+    assert (
+        "- counterfactual when they were run, told apart: refunds/larger (trial 1)" in policy(*words, "--format", "markdown")[1]
+    )
+
+
+def test_runs_of_other_policies_are_left_out(ran: Path, policy: Run) -> None:
+    suite = (ran / "cases" / "refunds.yaml").read_text()
+    (ran / "cases" / "refunds.yaml").write_text(suite.replace("policies: [./policy.yaml]\n", ""))
+    code, out, _ = policy("backtest", "cases/policy.yaml", *RESULTS)
+    assert (code, out.splitlines()[-1]) == (0, "no run was played back: none is concerned")
+    assert "no run is concerned" in policy("privilege", *RESULTS)[1]
+    assert json.loads(policy("backtest", *RESULTS, "--format", "json")[1])["unconcerned"] == 2
+
+
+def test_clocks_come_from_the_case_or_its_recording(ran: Path, policy: Run) -> None:
+    window = FOUNDING + "    - within: {from: '09:00', to: '10:00', tz: UTC}\n"
+    (ran / "old.yaml").write_text(window)
+    folder = ran / "cassettes" / "refunds" / "small"
+    folder.mkdir(parents=True)
+    head = "---\nformat: 1\ncase: refunds/small\nrecorded: {at: 2026-11-23, with: x}\n"
+    pins = "pins: {model: null, prompt: null, policy: null, tools: {}}\nlayers: [tools]\n"
+    (folder / "tools.yaml").write_text(f"{head}{pins}clock: 2026-11-23T09:30:00Z\ncalls: []\n...\n")
+    write_results(ran, result("small", 20, cassette="cassettes/refunds/small"), result("larger", 20, cassette="cassettes/none"))
+    words = (
+        "backtest",
+        "old.yaml",
+        "--suite",
+        "cases/refunds.yaml",
+        "--baseline",
+        "cases/policy.yaml",
+        *RESULTS,
+        "--format",
+        "json",
+    )
+    assert [c["run"] for c in json.loads(policy(*words)[1])["changed"]] == ["refunds/larger"]
+    (folder / "tools.yaml").write_text("broken: [")
+    assert len(json.loads(policy(*words)[1])["changed"]) == 2
+    suite = (ran / "cases" / "refunds.yaml").read_text()
+    (ran / "cases" / "refunds.yaml").write_text(suite.replace("defaults: {", 'defaults: {clock: "2026-11-23T09:00:00Z", '))
+    assert json.loads(policy(*words)[1])["changed"] == []
+
+
+def test_the_suites_of_results_are_found_by_their_files(ran: Path, policy: Run) -> None:
+    out = policy("backtest", "old.yaml", "--no-suite", "--baseline", "cases/policy.yaml", *RESULTS)[1]
+    assert "1 newly asked; 1 of 2 runs" in out  # the tier and the context are those of the case
+    (ran / "cases" / "policy.yaml").rename(ran / "kept.yaml")
+    (ran / "cases" / "policy.yaml").write_text("version: 1\npolicy: {toool: x, tier: 1}\n")
+    out = policy("backtest", "old.yaml", "--no-suite", "--baseline", "kept.yaml", *RESULTS)[1]
+    assert "note: cases/policy.yaml does not load: cases/policy.yaml:2:1: the key 'tool' is missing" in out
+    gone = result("small", 20)
+    write_results(ran, {**gone, "file": "cases/gone.yaml", "suite": "gone", "variant": "v"})
+    out = policy("backtest", "old.yaml", "--no-suite", *RESULTS)[1]
+    assert "refunds/small~v: its suite does not load" in out
+    (ran / "cases" / "gone.yaml").write_text("version: 1\ncases: 3\n")
+    assert "note: cases/gone.yaml does not load" in policy("backtest", "old.yaml", "--no-suite", *RESULTS)[1]
+
+
+def test_promotion_says_what_speaks_for_and_against(ran: Path, policy: Run) -> None:
+    act = {"kind": "reject", "tool": "payments.refund", "by": "dana"}
+    write_results(ran, *[result("small", 60, interventions=[act]) for _ in range(6)])
+    out = policy("promotion", *RESULTS)[1]
+    assert "payments.refund, tier 3: should move up" in out
+    assert "  6 runs, 6 calls: 6 of 6 succeeded; a human was asked in 6, and changed something in 6" in out
+    assert "  humans or policies stepped in, in at least 60.7% of the runs" in out
+
+
+def test_conversations_state_their_costs_and_a_tool_without_a_contract_is_open(ran: Path, policy: Run) -> None:
+    asked = {"id": "c", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+    talk = [{"role": "user", "content": "x"}, {"role": "assistant", "content": None, "tool_calls": [asked]}]
+    lines = [json.dumps({"id": n, "messages": talk, "agent_cost_usd": 0.5, "trial": 3}) for n in ("a", "b")]
+    Path("t.jsonl").write_text("\n".join(lines))
+    Path("p.yaml").write_text('version: 1\npolicy: {tool: "*", tier: 2, rules: [{allow: true}]}\n')
+    out = policy("backtest", "p.yaml", "--no-suite", "--transcripts", "t.jsonl")[1]
+    assert "note: nobody names the tier of 1 tools (look): it is 4 unless a policy names it" in out
+    assert "all runs, as the baseline decides: 2 runs, success not judged, cost per success unknown" in out
+    assert "policy coverage" not in out
+    assert "look: 2 calls" in policy("coverage", "p.yaml", "--no-suite", "--transcripts", "t.jsonl", "--of", "runs")[1]

@@ -87,3 +87,21 @@ def test_tools_of_code_are_asked_and_those_of_fixtures_noted(shop: Path, policy:
     code_, out, _ = policy("test")
     assert (code_, out.splitlines()[-1]) == (0, "2 passed, 0 failed")
     assert "the fixture 'a_fixture' is made by pytest, its tools are not known here" in out
+
+
+def test_each_file_is_held_against_the_suites_that_name_it(shop: Path, policy: Run) -> None:
+    """Two suites may have a tool of one name, and the policies of one are not for the other's."""
+    folder = shop / "cases" / "other"
+    folder.mkdir()
+    (folder / "strict.yaml").write_text(
+        "version: 1\npolicy:\n  tool: payments.refund\n  rules: [{require_approval: m}]\n"
+        "  tests: [{name: production, args: {amount_usd: 1}, expect: deny, reason: tier_default}]\n"
+    )
+    suite = (shop / "cases" / "refunds.yaml").read_text()
+    (shop / "cases" / "refunds.yaml").write_text(suite + "policies: [./policy.yaml]\n")
+    other = suite.replace("suite: refunds", "suite: other").replace("tier: 3", "tier: 4")
+    (folder / "other.yaml").write_text(other + "policies: [./strict.yaml]\n")
+    _, out, _ = policy("test", "-v")
+    assert "passed cases/other/strict.yaml:5: payments.refund::production" in out
+    assert "3 passed, 0 failed" in out
+    assert "POL012" not in "".join(line for line in policy("lint")[1].splitlines() if "cases/policy.yaml" in line)

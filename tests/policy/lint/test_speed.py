@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 import time
 from collections.abc import Callable
 
@@ -15,9 +16,9 @@ from ..conftest import FOUNDING, contract, policies_of, rules
 def best(work: Callable[[], Report], rounds: int) -> tuple[float, Report]:
     times = []
     for _ in range(rounds):
-        start = time.perf_counter()
+        start = time.process_time()
         report = work()
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     return min(times), report
 
 
@@ -25,7 +26,7 @@ def test_the_founding_policy_takes_less_than_10_ms() -> None:
     policies, made = policies_of(FOUNDING), contract()
     seconds, report = best(lambda: lint(policies, World(contracts={made.name: made})), 10)
     assert report.findings
-    assert seconds < 0.010
+    assert seconds < (0.010 if sys.gettrace() is None else 0.1)
 
 
 def test_100_rules_over_8_attributes_take_less_than_5_s_or_say_partial() -> None:
@@ -41,6 +42,6 @@ def test_100_rules_over_8_attributes_take_less_than_5_s_or_say_partial() -> None
     lines = [f'{{if: "{" and ".join(atom() for _ in range(3))}", {chance.choice(effects)}}}' for _ in range(100)]
     policies = policies_of(rules(*lines, more="tier: 3"))
     seconds, report = best(lambda: lint(policies, World()), 2)
-    assert seconds < 5
+    assert seconds < (5 if sys.gettrace() is None else 30)  # coverage looks at every line
     assert not report.clean
     assert "cells are too many: rules were compared in pairs" in report.partial[0]
