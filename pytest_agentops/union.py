@@ -16,12 +16,38 @@ from .gating import Gating, worst
 from .reports.results import BuildVerdict, Results, stream
 from .schema.values import JsonObject, dumps
 from .schema.verdict import Metrics
+from .scoring.gates import Group
 from .scoring.metrics import Tally
 from .spending import Spending
 
 
 class NoMerge(AgentOpsError):
     """These files cannot be one session's."""
+
+
+class _NoConfig:
+    """As much of pytest's configuration as judging asks for: there is no session."""
+
+    inipath = None
+
+    @property
+    def pluginmanager(self) -> _NoConfig:
+        return self
+
+    def get_plugin(self, name: str) -> None:
+        """None is there."""
+
+    def get_verbosity(self) -> int:
+        return 0
+
+
+class _UnionGating(Gating):
+    """Judges what ran; it runs nothing itself."""
+
+    def _confirm(self, groups: list[Group]) -> None:
+        named = [f"{gate.group or 'session'} {gate.name}" for gate in self.judged if gate.result == "fail" and gate.statistical]
+        if any(group.gates.confirm for group in groups) and named:
+            self.notes.append(f"not confirmed, since a merge runs nothing: {', '.join(named)}")
 
 
 class Union:
@@ -120,8 +146,7 @@ class Union:
             gates=tuple(self.session_gates or ()),
             mode=self.mode,
         )
-        config = cast("pytest.Config", SimpleNamespace(inipath=None))
-        self.gating = Gating(config, cast("Any", settings), cast("Any", self))
+        self.gating = _UnionGating(cast("pytest.Config", _NoConfig()), cast("Any", settings), cast("Any", self))
         self.gating.suites = self.asked
         self.gating.judge("")
 
