@@ -149,7 +149,7 @@ def _cells(metrics: JsonObject, was: JsonObject, live: bool) -> Iterator[str]:
     some = "" if touched is None else _interval(round(touched * runs), runs, live)
     yield share(touched) + some + _points(touched, was.get("intervention_rate"))
     blocks, blocked = metrics.get("policy_blocks"), was.get("policy_blocks")
-    more = "" if blocks is None or blocked is None else f" ({blocks - blocked:+d})"
+    more = "" if blocks is None or blocked is None or blocks == blocked else f" ({blocks - blocked:+d})"
     yield ("-" if blocks is None else str(blocks)) + more
 
 
@@ -163,13 +163,17 @@ def _interval(done: int, runs: int, live: bool) -> str:
 
 
 def _points(now: Json, was: Json) -> str:
-    return "" if now is None or was is None else f" ({(now - was) * 100:+.1f} pt)"
+    """Against the baseline; a rate has six places, and what is the same in them is no change."""
+    if now is None or was is None or abs(now - was) < 1e-6:
+        return ""
+    return f" ({(now - was) * 100:+.1f} pt)"
 
 
 def _times(now: Json, was: Json) -> str:
     if now is None or was is None or Decimal(was) == 0:
         return ""
-    return f" ({(Decimal(now) / Decimal(was) - 1) * 100:+.1f} %)"
+    more = Decimal(now) / Decimal(was) - 1
+    return "" if abs(more) < Decimal("1e-9") else f" ({more * 100:+.1f} %)"
 
 
 def _before(suites: Mapping[str, JsonObject], now: Sequence[Tried], baseline: Baseline | None) -> dict[str, JsonObject]:
