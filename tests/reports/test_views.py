@@ -34,7 +34,7 @@ RUNS = [
         trial=2,
         outcome="error",
         output="no",
-        calls=[Call(tool="t", args={}, decision="deny", reason="policy_deny", error=ErrorInfo(type="x"))],
+        calls=[Call(tool="t", args={}, decision="deny", reason="rule", error=ErrorInfo(type="x"))],
         checks=[CheckResult(name="outcome", passed=False), CheckResult(name="state", passed=True)],
         problems=[Problem(kind="miss", text="a miss", data={"reason": "exhausted"})],
         labels=["racy"],
@@ -166,7 +166,6 @@ def test_frame(tmp_path: Path) -> None:
     second = frame.iloc[1]
     assert second["failed_checks"] == "outcome"
     assert second["missed"]
-    assert second["policy_blocks"] == 1
     assert frame["policy_blocks"].tolist() == [0, 1, 0]
     assert frame["interventions"].tolist() == [0, 0, 0]
     assert second["output"] == "no"
