@@ -61,6 +61,7 @@ record: $(LIVE)
 
 bench: $(BENCH)
 	@$(BIN)/python -m benchmarks.bench $(if $(FULL),--full)
+	@$(BIN)/python -m benchmarks.compare
 
 clean:
 	rm -rf .venv .venv-frameworks .agentops .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -321,10 +321,8 @@ def gated_by(groups: list[Group], gate: GateResult) -> Gates:
 
 
 def _fails(gate: GateResult, gates: Gates) -> bool:
-    """Whether the exit code tells of it. Unless it is said, `inconclusive` warns, and what cannot be compared fails."""
-    if gate.result == "inconclusive":
-        return gates.on_inconclusive == "fail"
-    return gate.result == "fail" or (gate.result == "not_comparable" and gates.on_inconclusive != "warn")
+    """Whether the exit code tells of it: what is not sure fails, too, unless the suite says that it warns."""
+    return gate.result == "fail" or (gate.result in ("inconclusive", "not_comparable") and gates.on_inconclusive != "warn")
 
 
 def _text(gate: GateResult, rerun: str) -> str:

@@ -25,11 +25,30 @@ class NoMerge(AgentOpsError):
     """These files cannot be one session's."""
 
 
-class _GatingOfShards(Gating):
-    """Gates of runs that are over: nothing can be run once more."""
+class _NoConfig:
+    """As much of pytest's configuration as judging asks for: there is no session."""
+
+    inipath = None
+
+    @property
+    def pluginmanager(self) -> _NoConfig:
+        return self
+
+    def get_plugin(self, name: str) -> None:
+        """None is there."""
+
+    def get_verbosity(self) -> int:
+        """Every gate is told with its figures."""
+        return 1
+
+
+class _UnionGating(Gating):
+    """Judges what ran; it runs nothing itself."""
 
     def _confirm(self, groups: list[Group]) -> None:
-        """A proven regression stays one."""
+        named = [f"{gate.group or 'session'} {gate.name}" for gate in self.judged if gate.result == "fail" and gate.statistical]
+        if any(group.gates.confirm for group in groups) and named:
+            self.notes.append(f"not confirmed, since a merge runs nothing: {', '.join(named)}")
 
 
 class Union:
@@ -128,9 +147,7 @@ class Union:
             gates=tuple(self.session_gates or ()),
             mode=self.mode,
         )
-        nobody = SimpleNamespace(get_plugin=lambda name: None)
-        config = cast("pytest.Config", SimpleNamespace(inipath=None, pluginmanager=nobody, get_verbosity=lambda: 1))
-        self.gating = _GatingOfShards(config, cast("Any", settings), cast("Any", self))
+        self.gating = _UnionGating(cast("pytest.Config", _NoConfig()), cast("Any", settings), cast("Any", self))
         self.gating.suites = self.asked
         self.gating.judge("")
 

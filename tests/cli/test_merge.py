@@ -9,7 +9,12 @@ from typing import Any
 import pytest
 
 from pytest_agentops.cli.main import main
+from pytest_agentops.reports.results import Results
+from pytest_agentops.schema.values import dumps
+from pytest_agentops.scoring.baseline import Baseline
+from pytest_agentops.scoring.tried import tried
 from tests.doors.conftest import HEAD, Project
+from tests.reports import test_markdown as made
 
 GATES = "gates: {task_success_rate: {min: 0.5}}\n"
 CASES = """
@@ -120,3 +125,39 @@ def test_a_shard_that_failed_without_a_failing_case_fails_the_whole(project: Pro
 def test_a_file_that_is_none(project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["merge", str(tmp_path / "no.json")]) == 1
     assert "there is no results file" in capsys.readouterr().err
+
+
+def test_a_suite_over_its_budget_is_over_in_the_whole(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    _, parts = sessions(project, ("-k", "cyd"), ("-k", "ann"))
+
+    def dear(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        for case in cases:
+            case["suite_budget_usd"] = 1.0
+            case["trials"][0]["cost_usd"] = "0.75"
+        return cases
+
+    assert main(["merge", edited(parts[0], cases=dear)]) == 0
+    assert main(["merge", *(edited(part, cases=dear) for part in parts)]) == 1
+    out = capsys.readouterr().out
+    assert "suite demo: " in out
+    assert "verdict: budget_exceeded (2 cases of 2 files" in out
+
+
+def test_a_merge_confirms_nothing_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good, bad = ([made.run(mode="live", success=success)] * 5 for success in (True, False))
+    before, after = ([made.case(f"s/c{i}", *runs) for i in range(8)] for runs in (good, bad))
+    for one in (*before, *after):
+        one["digest"] = "d"
+        one["status"] = "passed"
+    Baseline(map(tried, before)).write(tmp_path / "b.json")
+    gates = {"success_regression": {}, "confirm": True}
+    suite = {"file": "cases/s/s.yaml", "gates": gates, "places": {key: [3, 1] for key in gates}, "variants": 8, "trials": 40}
+    head = made.results(*after, mode="live")
+    with Results() as file:
+        for one in head.pop("cases"):
+            file.add(dumps(one))
+        file.write(tmp_path / "r.json", **head, asked={"suites": {"s": suite}, "gates": [], "whole_folders": True})
+    assert main(["merge", str(tmp_path / "r.json"), "--baseline", str(tmp_path / "b.json")]) == 1
+    out = capsys.readouterr().out
+    assert "not confirmed, since a merge runs nothing: s success_regression" in out
+    assert "verdict: regression" in out

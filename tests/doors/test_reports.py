@@ -32,10 +32,10 @@ def suite(project: Project) -> Project:
 def test_reports_are_written_and_a_job_gets_its_page(suite: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(page))
-    words = [f"--agent-report={name}:out/evals.{name}" for name in ("md", "csv", "parquet")]
+    words = [f"--agent-report={name}:out/evals.{name}" for name in ("md", "csv")]
     assert suite.evals(*words).ret == 1
     out = suite.path / "out"
-    assert sorted(path.name for path in out.iterdir()) == ["evals.csv", "evals.md", "evals.parquet"]
+    assert sorted(path.name for path in out.iterdir()) == ["evals.csv", "evals.md"]
     assert page.read_text() == (out / "evals.md").read_text()
     assert "- [demo/bad](cases/demo/demo.yaml#L" in page.read_text()
 

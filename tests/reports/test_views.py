@@ -34,7 +34,7 @@ RUNS = [
         trial=2,
         outcome="error",
         output="no",
-        calls=[Call(tool="t", args={}, decision="deny", error=ErrorInfo(type="x"))],
+        calls=[Call(tool="t", args={}, decision="deny", reason="rule", error=ErrorInfo(type="x"))],
         checks=[CheckResult(name="outcome", passed=False), CheckResult(name="state", passed=True)],
         problems=[Problem(kind="miss", text="a miss", data={"reason": "exhausted"})],
         labels=["racy"],
@@ -166,19 +166,20 @@ def test_frame(tmp_path: Path) -> None:
     second = frame.iloc[1]
     assert second["failed_checks"] == "outcome"
     assert second["missed"]
-    assert second["policy_blocks"] == 1
-    assert frame["policy_blocks"].isna().tolist() == [True, False, True], "what no stage counts is unknown, not 0"
-    assert frame["interventions"].isna().all()
+    assert frame["policy_blocks"].tolist() == [0, 1, 0]
+    assert frame["interventions"].tolist() == [0, 0, 0]
     assert second["output"] == "no"
     assert frame.iloc[0]["output"] == '{"a":1}'
     assert frame.iloc[0]["tags"] == "x y"
 
 
-def test_frame_of_a_session_that_counted(tmp_path: Path) -> None:
-    path = results(tmp_path / "r.json", case(RUNS), metrics={"policy_blocks": 1, "interventions": 0})
-    frame = load_results(path)
-    assert frame["policy_blocks"].tolist() == [0, 1]
-    assert frame["interventions"].tolist() == [0, 0]
+def test_what_an_older_file_does_not_tell_is_unknown_and_not_0(tmp_path: Path) -> None:
+    old = case(RUNS)
+    for run in old["trials"]:
+        del run["policy_blocks"], run["interventions"]
+    frame = load_results(results(tmp_path / "r.json", old))
+    assert frame["policy_blocks"].isna().all()
+    assert frame["interventions"].isna().all()
 
 
 def test_frame_without_rows_keeps_its_types(tmp_path: Path) -> None:

@@ -346,7 +346,7 @@ def test_a_full_disk(lab, bank, monkeypatch) -> None:
     run = lab.run(outcomes, bank, mode="live", policy=(POLICY, READS), audit=log)
     monkeypatch.undo()
     assert (run.output, bank.paid) == (DENIED, [])
-    assert log.failed == "[Errno 28] No space left on device"
+    assert log.failed == "No space left on device"
     assert [r["event"] for r in lab.records] == ["run.start"]
 
 
