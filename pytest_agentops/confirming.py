@@ -78,7 +78,7 @@ class Confirmation:
         elif found["result"] == "fail":
             gate.why += f"; confirmed by a second run: {found['why']}"
         else:
-            gate.result = "inconclusive"
+            gate.result, gate.refuted = "inconclusive", True
             gate.why += f"; not confirmed by a second run: {found['why']}"
 
     def line(self) -> str:

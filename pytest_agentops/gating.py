@@ -322,6 +322,8 @@ def gated_by(groups: list[Group], gate: GateResult) -> Gates:
 
 def _fails(gate: GateResult, gates: Gates) -> bool:
     """Whether the exit code tells of it: what is not sure fails, too, unless the suite says that it warns."""
+    if gate.refuted:
+        return False
     return gate.result == "fail" or (gate.result in ("inconclusive", "not_comparable") and gates.on_inconclusive != "warn")
 
 

@@ -30,7 +30,8 @@ class Notes:
         suite, _, case = name.partition("/")
         pins = run.get("pins")  # a run that was never set up has none, and tells nothing of its policies
         unpinned = pins is not None and pins.get("policy") is None
-        if unpinned or any(call.get("reason") == "no_policy" for call in run.get("calls") or ()):  # one in shadow mode enforces nothing
+        calls = run.get("calls") or ()
+        if unpinned or any(call.get("reason") == "no_policy" for call in calls):  # one in shadow mode enforces nothing
             self._without_policy.setdefault(suite)
         self._overrides += [
             f"{name}: {_act(act)}" for act in run.get("interventions") or () if act["kind"] != "approve" or "message" in act

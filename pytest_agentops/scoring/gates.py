@@ -65,6 +65,8 @@ class GateResult:
     regression: bool = False
     """Whether a fail is one against the baseline, and not of an absolute limit."""
     statistical: bool = False
+    refuted: bool = False
+    """A second run did not show the regression again: not sure, and not red."""
     details: list[str] = field(default_factory=list)
     file: str | None = None
     line: int | None = None

@@ -326,7 +326,7 @@ def test_a_passed_gate_is_not_kept_as_last_failed(project: Project) -> None:
     project.run("--agent-evals", "--cache-show=cache/lastfailed", *cached).stdout.no_fnmatch_line("*gate?runs?*")
 
 
-def test_inconclusive_warns_unless_it_is_said_to_fail(project: Project) -> None:
+def test_inconclusive_fails_unless_it_is_said_to_warn(project: Project) -> None:
     gates = "gates:\n  success_regression: {}\n"
     cases = "- {id: one, task: reply, trials: 2, xfail: known, expect: {output: {contains: good}}}\n"
     project.write("cases/demo/reply.txt", "good")
@@ -334,13 +334,13 @@ def test_inconclusive_warns_unless_it_is_said_to_fail(project: Project) -> None:
     project.evals(*LIVE, "--agent-baseline=update")
     project.write("cases/demo/reply.txt", "bad")
     result = project.evals(*LIVE)
-    assert result.ret == 0
+    assert result.ret == 1
     assert project.results["verdict"] == "inconclusive"
     result.stdout.fnmatch_lines(
         ["gate demo success_regression: inconclusive: success 2/2 → 0/2 (exact stratified p=0.17*not proven"]
     )
-    gated(project, gates + "  on_inconclusive: fail\n", cases)
-    assert project.evals(*LIVE).ret == 1
+    gated(project, gates + "  on_inconclusive: warn\n", cases)
+    assert project.evals(*LIVE).ret == 0
     assert project.results["verdict"] == "inconclusive"
 
 
