@@ -135,7 +135,7 @@ class CaseFile(pytest.Module):
         except CaseFileError as error:
             raise self.CollectError(str(error)) from None
         if any(policy.tests for policy in file.policies):
-            yield from policy_items(self, file, contracts_for(self.path, suites))
+            yield from policy_items(self, file, *contracts_for(self.path, suites))
 
 
 def _all_parts(suite: LoadedSuite, suites: Suites) -> dict[str, Parts]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ class Commands:
     def __init__(self, item: pytest.Item, settings: Settings, *, evals: bool = True) -> None:
         self._settings = settings
         self._words = ["pytest", *(["--agent-evals"] if evals else []), *given(item.config)]
-        self._node = shlex.quote(_from_here(item))
+        self._node = shlex.quote(_node_from_here(item))
         self._allow = ["--agent-allow-live"] if item.config.getoption("agent_allow_live") else []
 
     def again(self, case: Case, runs: list[Run]) -> str:
@@ -78,11 +79,15 @@ def given(config: pytest.Config) -> list[str]:
     return words
 
 
-def _from_here(item: pytest.Item) -> str:
-    """The node id as the command line takes it where pytest was started."""
-    path, colons, name = item.nodeid.partition("::")
+def from_here(config: pytest.Config, path: str | Path) -> str:
+    """A path below the rootdir as the command line takes it where pytest was started."""
     try:
-        path = os.path.relpath(item.config.rootpath / path, item.config.invocation_params.dir)
+        found = os.path.relpath(config.rootpath / path, config.invocation_params.dir)
     except ValueError:  # another drive
-        path = str(item.config.rootpath / path)
-    return f"{path.replace(os.sep, '/')}{colons}{name}"
+        found = str(config.rootpath / path)
+    return found.replace(os.sep, "/")
+
+
+def _node_from_here(item: pytest.Item) -> str:
+    path, colons, name = item.nodeid.partition("::")
+    return f"{from_here(item.config, path)}{colons}{name}"

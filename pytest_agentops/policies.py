@@ -129,8 +129,8 @@ def contracts_of(variant: Variant, parts: Parts) -> Mapping[str, Contract] | Non
         return None
 
 
-def contracts_for(path: Path, suites: Suites) -> list[tuple[str, Mapping[str, Contract]]]:
-    """Suite -> the contracts of its tools, of every suite in the case folders that names this policy file.
+def contracts_for(path: Path, suites: Suites) -> tuple[list[tuple[str, Mapping[str, Contract]]], list[str]]:
+    """Suite -> the contracts of its tools, of every suite in the case folders that names this policy file; and which do not load.
 
     What a policy decides depends on the tools' tiers, so its tests hold for each of them; where there is none they get tools
     that are made up from the test.
@@ -138,6 +138,7 @@ def contracts_for(path: Path, suites: Suites) -> list[tuple[str, Mapping[str, Co
     from .loading.suite import load_suite
 
     found: list[tuple[str, Mapping[str, Contract]]] = []
+    broken: list[str] = []
     for file in _candidates(path, suites):
         try:
             suite = load_suite(
@@ -153,8 +154,8 @@ def contracts_for(path: Path, suites: Suites) -> list[tuple[str, Mapping[str, Co
                 if contracts:
                     found.append((suite.name, contracts))
         except (CaseFileError, LoadError):  # told where that suite is collected
-            continue
-    return found
+            broken.append(os.path.relpath(file, suites.settings.rootdir).replace(os.sep, "/"))
+    return found, broken
 
 
 def _candidates(path: Path, suites: Suites) -> Iterator[Path]:

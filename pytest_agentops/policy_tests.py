@@ -25,11 +25,13 @@ class PolicyItem(pytest.Function):
     policy: Policy
     test: PolicyTest
     given: Given
+    broken: Sequence[str]
+    """Suites that may name the file and do not load."""
 
     @classmethod
-    def make(cls, parent: pytest.Module, file: PolicyFile, policy: Policy, test: PolicyTest, given: Given) -> PolicyItem:
+    def make(cls, parent: pytest.Module, file: PolicyFile, policy: Policy, test: PolicyTest) -> PolicyItem:
         item: PolicyItem = cls.from_parent(parent, name=f"{policy.id}[{test.name}]", callobj=_unreachable)
-        item.file, item.policy, item.test, item.given = file, policy, test, given
+        item.file, item.policy, item.test = file, policy, test
         return item
 
     def decide(self) -> None:
@@ -49,6 +51,8 @@ class PolicyItem(pytest.Function):
                 wrong += [f"  {line}" for line in said]
                 wrong.append(f"  tool: {tool}, tier {int(bound.tools[tool].tier)} ({contract.where or suite})")
         if wrong:
+            if not with_tool and self.broken:
+                wrong.append(f"  perhaps only since a suite does not load, cure that first: {', '.join(self.broken)}")
             head = f"policy test {self.policy.id}: {self.test.name}"
             lines = [head, f"{self.test.file}:{self.test.line}", "", *dict.fromkeys(wrong), "", f"run it again: {self._again()}"]
             raise CheckFailed("\n".join(lines))
@@ -71,8 +75,10 @@ def _unreachable() -> None:
     raise AssertionError("unreachable: the session's pytest_pyfunc_call decides the test")
 
 
-def policy_items(parent: pytest.Module, file: PolicyFile, given: Given) -> Iterator[PolicyItem]:
+def policy_items(parent: pytest.Module, file: PolicyFile, given: Given, broken: Sequence[str]) -> Iterator[PolicyItem]:
     """The tests of every policy of the file."""
     for policy in file.policies:
         for test in policy.tests:
-            yield PolicyItem.make(parent, file, policy, test, given)
+            item = PolicyItem.make(parent, file, policy, test)
+            item.given, item.broken = given, broken
+            yield item

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from .commands import from_here
 from .errors import AgentOpsError, CaseFileError, Mistake
 from .parts import Parts
 from .settings import Settings
@@ -115,6 +117,11 @@ class Workbench:
         (self.settings.work / "backtest.json").write_text(dumps(as_json(found), indent=2) + "\n", encoding="utf-8")
         return list(lines(found))
 
+    def _lint_command(self) -> str:
+        """What finds the same, where pytest was started."""
+        folders = [from_here(self.config, folder) for folder in self.settings.case_folders if folder.is_dir()]
+        return shlex.join(["pytest-agentops", "policy", "lint", *(folders if folders != ["cases"] else ())])
+
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         out = terminalreporter
         found = [*self.config.stash[LINT]]
@@ -124,8 +131,11 @@ class Workbench:
             shown = found if verbosity > 0 else found[:SHOWN] if verbosity == 0 else []
             for text in shown:
                 out.write_line(text if verbosity > 0 else text.partition("; ")[0].partition("\n")[0])
-            counts = f"{len(found)} findings of the policy linter" + (f", {len(shown)} shown" if len(shown) < len(found) else "")
-            out.write_line(f"{counts}; whole: pytest-agentops policy lint, as errors: --agent-policy-strict")
+            counts = "1 finding" if len(found) == 1 else f"{len(found)} findings"
+            part = f", {len(shown)} shown" if len(shown) < len(found) else ""
+            out.write_line(
+                f"{counts} of the policy linter{part}; in full: {self._lint_command()}; as errors: --agent-policy-strict"
+            )
         if self.backtest:
             out.section("policy backtest")
             for text in self.backtest:

@@ -40,9 +40,13 @@ class Finding:
     def breaks(self) -> bool:
         return self.code.startswith("E_")
 
+    @property
+    def place(self) -> str:
+        """``file:line``, a record a line: it opens in an editor."""
+        return self.path if self.seq is None else f"{self.path}:{self.seq + 1}"
+
     def __str__(self) -> str:
-        place = self.path if self.seq is None else f"{self.path}:{self.seq + 1}"  # a record a line: the place opens in an editor
-        return f"{place}: {self.code}: {self.message}"
+        return f"{self.place}: {self.code}: {self.message}"
 
 
 def exit_code(findings: Sequence[Finding]) -> int:

@@ -43,7 +43,7 @@ def _verify(path: Path, anchor: str | None) -> int:
     size = f"{found.records} records in {found.logs} {'log' if found.logs == 1 else 'logs'}"
     if code == BROKEN:
         first = next(f for f in found.findings if f.breaks)
-        where = "" if first.seq is None else f", first at record {first.seq} of {first.path}"
+        where = "" if first.seq is None else f", first at {first.place}"
         print(f"broken: {size}{where}")
         return BROKEN
     print(f"sound: {size}, {'as the anchor says' if anchor is not None else 'unanchored'}")

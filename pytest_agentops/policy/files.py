@@ -273,7 +273,8 @@ def _test(keys: Keys, rules: Rules) -> PolicyTest:
     rule = keys.value.get("rule")
     if rule is not None and str(rule) not in rules.names:
         near = did_you_mean(str(rule), rules.names)
-        keys.wrong("rule", f"there is no rule {shown(rule)}", f"expected one of {', '.join(rules.names) or 'none'}", near)
+        allowed = f"expected one of {', '.join(rules.names)}" if rules.names else "the policy has no rules"
+        keys.wrong("rule", f"there is no rule {shown(rule)}", allowed, near)
     clock = keys.text("clock") if "clock" in keys else None
     if clock is not None and _time(clock) is None:
         keys.wrong("clock", f"{shown(clock)} is no time with a zone", "expected one such as 2026-11-22T09:00:00Z")

@@ -105,7 +105,7 @@ class RuleReader:
         if len(said) > 1:
             found = f"{' and '.join(f'`{key}`' for key in said)} in one rule"
             self.notes.wrong(keys.at(said[1]), found, "a rule says one thing", "write a rule for each")
-        else:
+        elif not keys.strays:
             found = f"the rule does nothing; expected one of {', '.join((*EFFECTS, *DUTIES))}"
             self.notes.wrong(keys.place, found)
 

@@ -59,11 +59,10 @@ class Keys:
         self.value: Mapping[str, Any] = value if isinstance(value, dict) else {}
         if not self.good:
             notes.wrong(place, f"{what or _name(place)}: {sentence('type', wanted='object', found=value)}", value=True)
-        for key in self.value:
-            if key not in known:
-                notes.wrong(
-                    (*place, key), f"unknown key {key!r}", f"expected one of {', '.join(known)}", did_you_mean(key, known)
-                )
+        self.strays = [key for key in self.value if key not in known]
+        """Unknown keys, which are told already."""
+        for key in self.strays:
+            notes.wrong((*place, key), f"unknown key {key!r}", f"expected one of {', '.join(known)}", did_you_mean(key, known))
 
     def __contains__(self, key: str) -> bool:
         return key in self.value

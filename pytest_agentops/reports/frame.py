@@ -64,7 +64,7 @@ def parquet(results: Path, path: Path) -> None:
     from importlib.util import find_spec
 
     if find_spec("pyarrow") is None:
-        raise OSError("pyarrow is not installed: pip install 'pytest-agentops[parquet]'")
+        raise OSError("pyarrow is not installed: pip install pyarrow")
     frame = load_results(results)
     _whole(path, lambda temp: frame.to_parquet(temp, index=False, engine="pyarrow"))
 

@@ -31,7 +31,7 @@ def plot(history: History, slos: Slos, path: Path, *, last: int) -> None:
         import matplotlib
         from matplotlib.figure import Figure
     except ImportError:
-        raise NoPlot("--plot needs matplotlib: pip install 'pytest-agentops[plot]'") from None
+        raise NoPlot("--plot needs matplotlib: pip install matplotlib") from None
     with matplotlib.rc_context({"svg.hashsalt": "pytest-agentops"}):  # equal numbers give an equal file
         figure = Figure(figsize=(11, 7), layout="constrained")
         axes = figure.subplots(2, 2)

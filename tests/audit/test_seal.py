@@ -164,7 +164,7 @@ def test_verify_says_broken_and_where_first(tmp_path: Path, capsys: pytest.Captu
     assert run("verify", str(path), "--anchor", anchor) == 1
     out = capsys.readouterr().out
     assert f"{path}:5: E_SEQ" in out
-    assert f"broken: 12 records in 1 log, first at record 4 of {path}\n" in out
+    assert f"broken: 12 records in 1 log, first at {path}:5\n" in out
 
 
 def test_verify_says_what_it_cannot_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -70,6 +70,14 @@ def test_the_tiers_of_the_suites_tools_hold(shop: Shop, project: Project) -> Non
     result.stdout.fnmatch_lines(["  tool: pay.refund, tier 4 *"])
 
 
+def test_a_suite_that_does_not_load_is_named_as_the_cause(shop: Shop, project: Project) -> None:  # noqa: F811
+    shop.policy(POLICY + TESTS)
+    shop.suite(ONE, head=HEAD + "contracts: {pay.refund: {tier: 9}}\n")
+    result = project.evals("cases/pay/policy.yaml")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["  perhaps only since a suite does not load, cure that first: cases/pay/*.yaml"])
+
+
 @pytest.mark.parametrize(
     ("test", "says"),
     [

@@ -56,12 +56,24 @@ def test_what_the_linter_finds_is_told_once_and_fails_nothing(workers: tuple[str
         [
             "*= policies =*",
             "cases/policy.yaml:2:1: POL006 warning: no rule of policy payments.refund applies, the call falls to tier 3: deny",
-            "* findings of the policy linter; whole: pytest-agentops policy lint, as errors: --agent-policy-strict",
+            "* findings of the policy linter; in full: pytest-agentops policy lint; as errors: --agent-policy-strict",
         ]
     )
     assert done.stdout.str().count("POL006") == 1
     assert "where amount_usd" in run(shop, "-v").stdout.str()
     assert "POL006" not in run(shop, "-q").stdout.str()
+
+
+def test_the_command_for_all_findings_works_where_pytest_was_started(
+    shop: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    more = shop.mkdir("more")
+    for name in ("policy.yaml", "refunds.yaml", "agent.py"):
+        text = (shop.path / "cases" / name).read_text()
+        (more / name).write_text(text.replace("suite: refunds", "suite: more"))
+    assert "in full: pytest-agentops policy lint cases more;" in run(shop, "-o", "agentops_cases=cases more").stdout.str()
+    monkeypatch.chdir(more)
+    assert "in full: pytest-agentops policy lint ../cases;" in run(shop, "--rootdir=..").stdout.str()
 
 
 @pytest.mark.parametrize("workers", [(), ("-n2",)])

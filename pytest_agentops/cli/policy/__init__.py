@@ -1,4 +1,4 @@
-"""Work on policies. An act is a module here with NAME, HELP, `arguments` and `run`."""
+"""Test, explain, lint, compare and play back policy files; each act has a help of its own."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from . import backtest, coverage, diff, explain, lint, privilege, promotion, tes
 
 NAME = "policy"
 HELP = "test, explain, lint and compare policies"
+# an act is a module here with NAME, HELP, `arguments` and `run`
 ACTS = (test, explain, lint, diff, coverage, backtest, privilege, promotion)
 
 

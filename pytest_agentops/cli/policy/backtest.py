@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import AgentOpsError
 from .recorded import add_recorded, recorded_runs
-from .sources import add_paths, facts_of, policies_in, policy_files, write_out
+from .sources import add_paths, count, facts_of, policies_in, policy_files, write_out
 from .versions import side
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def lines(found: Backtest) -> Iterator[str]:
     for rule, effects in found.by_rule().items():
         yield rule
         for effect, changed in effects.items():
-            yield f"  {effect}: {_count(len(changed), 'call')} in {_count(_runs(changed), 'run')}"
+            yield f"  {effect}: {count(len(changed), 'call')} in {count(_runs(changed), 'run')}"
             yield from (f"    {_line(one)}" for one in changed[:SHOWN])
             if len(changed) > SHOWN:
                 yield f"    and {len(changed) - SHOWN} more (--format json lists all)"
@@ -86,7 +86,7 @@ def summary(found: Backtest) -> str:
     """The last line."""
     if not found.runs:
         return "no run was played back: none is concerned"
-    what = f"{_count(found.runs, 'run')}, {_count(found.calls, 'call')}"
+    what = f"{count(found.runs, 'run')}, {count(found.calls, 'call')}"
     if not found.changed:
         return f"nothing is decided otherwise: {what}"
     counts = ", ".join(f"{sum(one.effect == effect for one in found.changed)} {effect}" for effect in _effects_of(found))
@@ -127,7 +127,7 @@ def _effects(found: Backtest) -> Iterator[str]:
     if found.left_recording:
         yield f"  counterfactual when they were run, told apart: {', '.join(found.left_recording)}"
     if found.unconcerned:
-        yield f"  left out, for their cases name none of these policies: {_count(found.unconcerned, 'run')}"
+        yield f"  left out, for their cases name none of these policies: {count(found.unconcerned, 'run')}"
 
 
 def _numbers(numbers: Numbers) -> str:
@@ -137,13 +137,9 @@ def _numbers(numbers: Numbers) -> str:
     cost = "unknown" if numbers.cost_per_success is None else f"${numbers.cost_per_success:.4f}"
     human = "none" if numbers.intervention_rate is None else f"{numbers.intervention_rate:.1%}"
     return (
-        f"{_count(numbers.runs, 'run')}, success {rate}, cost per success {cost}, "
+        f"{count(numbers.runs, 'run')}, success {rate}, cost per success {cost}, "
         f"intervention rate {human}, policy blocks {numbers.policy_blocks}"
     )
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
 def markdown(found: Backtest) -> Iterator[str]:

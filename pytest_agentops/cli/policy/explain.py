@@ -47,6 +47,7 @@ def run(options: argparse.Namespace) -> int:
     from ...policy.assumed import assumed
     from ...policy.binding import bind, check
     from ...policy.explained import explain
+    from ...schema.suggest import did_you_mean
     from ...schema.values import dumps
 
     files = policy_files(options.paths)
@@ -58,10 +59,13 @@ def run(options: argparse.Namespace) -> int:
     if contract is None:
         contract = assumed(policies, options.tool)
         tier = "no tier, so 4" if contract.tier is None else f"tier {contract.tier}"
-        notes.append(f"no suite declares {options.tool}: it is taken to be a write of {tier}")
+        near = did_you_mean(options.tool, facts.contracts)
+        notes.append(f"no suite declares {options.tool}: it is taken to be a write of {tier}" + (f"; {near}" if near else ""))
     contracts = {options.tool: contract}
     notes += [f"mistake: {m}" for m in check(policies, contracts, set(request.context))]
     found = explain(bind(policies, contracts), request)
+    if found.decision.reason == "scope_missing" and not request.principal.scopes:
+        notes.append("""no scopes were given: --principal '{"scopes": [...]}' says what the principal holds""")
     if options.format == "json":
         print(dumps({**_as_json(found.decision), "rules": [r.as_json() for r in found.rules], "notes": notes}, indent=2))
     else:
@@ -102,7 +106,7 @@ def _mapping(text: str, option: str, known: tuple[str, ...] | None = None) -> di
     try:
         value = loads(text)
     except ValueError as error:
-        raise AgentOpsError(f"{option}: this is no JSON: {error}") from None
+        raise AgentOpsError(f'{option}: this is no JSON: {error}; expected a mapping such as {{"key": "value"}}') from None
     if not isinstance(value, dict):
         raise AgentOpsError(f"{option}: expected a mapping such as {{}}, found {text[:60]}")
     for key in value:

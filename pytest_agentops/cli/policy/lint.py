@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import CaseFileError
-from .sources import Facts, add_paths, by_suites, policies_in, policy_files, write_out
+from .sources import Facts, add_paths, by_suites, count, policies_in, policy_files, write_out
 
 if TYPE_CHECKING:
     from ...policy.lint.finding import Report, World
@@ -41,8 +41,9 @@ def run(options: argparse.Namespace) -> int:
     else:
         reports = []
         for facts, group in by_suites(options, options.paths, files):
-            notes += facts.notes
+            notes += [note for note in facts.notes if note not in facts.lost]
             reports.append(lint(policies_in(group), world_of(group, facts, options.min_retain_days)))
+            reports.append(Report(findings=(), partial=tuple(facts.lost)))
         report = together(reports)
     write_out(options.output, _text(report, options.format, notes))
     return 1 if report.errors or not report.policies or (options.strict and not report.clean) else 0
@@ -91,5 +92,5 @@ def _summary(report: Report) -> str:
     if report.clean:
         return f"clean: {over}"
     warnings = len(report.findings) - report.errors
-    said = f"{report.errors} errors, {warnings} warnings: {over}"
+    said = f"{count(report.errors, 'error')}, {count(warnings, 'warning')}: {over}"
     return f"partial, not clean: {said}" if report.partial else said

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .recorded import add_recorded, recorded_runs
-from .sources import add_paths, facts_of, policies_in, policy_files, write_out
+from .sources import add_paths, count, facts_of, policies_in, policy_files, write_out
 
 if TYPE_CHECKING:
     from ...policy.privilege import Privilege, Range
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _text(found: Privilege) -> Iterator[str]:
-    yield f"{found.runs} runs, {sum(found.called.values())} calls that were let through"
+    yield f"{count(found.runs, 'run')}, {count(sum(found.called.values()), 'call')} let through"
     if not found.runs:
         yield "no run is concerned: their cases name none of these policies"
         return

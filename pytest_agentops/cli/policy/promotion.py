@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .recorded import add_recorded, recorded_runs
-from .sources import add_paths, facts_of, policies_in, policy_files, write_out
+from .sources import add_paths, count, facts_of, policies_in, policy_files, write_out
 
 if TYPE_CHECKING:
     from ...policy.promotion import Evidence
@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
 
         text = dumps({"confidence": CONFIDENCE, "tools": [_as_json(one) for one in found], "notes": facts.notes}, indent=2)
     else:
-        head = f"{len(runs)} runs; shares are proved with {CONFIDENCE:.0%} confidence, one-sided and exact"
+        head = f"{count(len(runs), 'run')}; shares are proved with {CONFIDENCE:.0%} confidence, one-sided and exact"
         text = "\n".join([head, *(line for one in found for line in _lines(one)), *(f"note: {n}" for n in facts.notes)])
     write_out(options.output, text)
     return 0
@@ -49,13 +49,13 @@ def _lines(one: Evidence) -> list[str]:
     asked = f"a human was asked in {one.asked}, and changed something in {one.changed}"
     said = [
         f"{one.tool}, tier {one.tier}: {one.advice}",
-        f"  {one.runs} runs, {one.calls} calls: {judged}; {asked}",
+        f"  {count(one.runs, 'run')}, {count(one.calls, 'call')}: {judged}; {asked}",
         f"  a policy stopped a call in {one.blocked}, the tool failed in {one.failed}",
     ]
     if one.target is not None:
         said.append(f"  right runs: at least {one.right_at_least:.1%} (tier {one.tier - 1} asks for {one.target:.1%})")
     if one.advice == "too little evidence":
-        said.append(f"  {one.needed} runs without a wrong one would prove it, {max(one.needed - one.runs, 0)} more")
+        said.append(f"  {count(one.needed, 'run')} without a wrong one would prove it, {max(one.needed - one.runs, 0)} more")
     if one.advice == "should move up":
         said.append(f"  humans or policies stepped in, in at least {one.changed_at_least:.1%} of the runs")
     return said

@@ -35,6 +35,8 @@ class Facts:
     suites: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     """What could not be known, a sentence each."""
+    lost: list[str] = field(default_factory=list)
+    """Those of them that name a suite which says nothing at all."""
 
 
 def add_paths(parser: argparse.ArgumentParser) -> None:
@@ -54,6 +56,11 @@ def add_suites(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-suite", action="store_true", help="import nothing: policies and their own tests say what tools take"
     )
+
+
+def count(number: int, word: str) -> str:
+    """``1 run``, ``2 runs``."""
+    return f"{number} {word}" + ("" if number == 1 else "s")
 
 
 def shown(path: Path) -> str:
@@ -123,26 +130,26 @@ def facts_of(options: argparse.Namespace, paths: Sequence[Path], files: Sequence
 
     Where suites name one of `files`, the others do not count: a tool of the same name may be another one there.
     """
-    notes: list[str] = []
-    suites = _suites(options, paths, notes)
-    return _facts(_naming(suites, files) or suites, notes)
+    lost: list[str] = []
+    suites = _suites(options, paths, lost)
+    return _facts(_naming(suites, files) or suites, lost)
 
 
 def by_suites(
     options: argparse.Namespace, paths: Sequence[Path], files: Sequence[PolicyFile]
 ) -> list[tuple[Facts, list[PolicyFile]]]:
     """The files in groups that the same suites name, each with what these say: two suites may have a tool of one name."""
-    notes: list[str] = []
-    suites = _suites(options, paths, notes)
+    lost: list[str] = []
+    suites = _suites(options, paths, lost)
     without = [suite for suite in suites if not _naming([suite], files)]
     groups: dict[tuple[str, ...], tuple[list[LoadedSuite], list[PolicyFile]]] = {}
     for file in files:
         mine = suites if options.suite else _naming(suites, [file]) or without
         groups.setdefault(tuple(suite.file for suite in mine), (mine, []))[1].append(file)
-    return [(_facts(mine, notes if n == 0 else []), group) for n, (mine, group) in enumerate(groups.values())]
+    return [(_facts(mine, lost if n == 0 else ()), group) for n, (mine, group) in enumerate(groups.values())]
 
 
-def _suites(options: argparse.Namespace, paths: Sequence[Path], notes: list[str]) -> list[LoadedSuite]:
+def _suites(options: argparse.Namespace, paths: Sequence[Path], lost: list[str]) -> list[LoadedSuite]:
     if options.suite:
         for path in options.suite:
             if not path.is_file():
@@ -153,7 +160,7 @@ def _suites(options: argparse.Namespace, paths: Sequence[Path], notes: list[str]
         try:
             found.append(_loaded(path))
         except AgentOpsError as problem:
-            notes.append(f"{shown(path)} does not load, its tools are not known: {str(problem).splitlines()[0]}")
+            lost.append(f"{shown(path)} does not load, its tools are not known: {str(problem).splitlines()[0]}")
     return found
 
 
@@ -162,13 +169,15 @@ def _naming(suites: Sequence[LoadedSuite], files: Sequence[PolicyFile]) -> list[
     return [suite for suite in suites if named & _policies_of(suite)]
 
 
-def _facts(suites: Sequence[LoadedSuite], notes: list[str]) -> Facts:
-    facts = Facts(notes=list(notes))
+def _facts(suites: Sequence[LoadedSuite], lost: Sequence[str]) -> Facts:
+    facts = Facts(notes=list(lost), lost=list(lost))
     for suite in suites:
         try:
             _take(facts, suite)
         except AgentOpsError as problem:
-            facts.notes.append(f"{suite.file}: its tools cannot be made here: {str(problem).splitlines()[0]}")
+            why = f"{suite.file}: its tools cannot be made here: {str(problem).splitlines()[0]}"
+            facts.notes.append(why)
+            facts.lost.append(why)
     return facts
 
 

@@ -67,6 +67,7 @@ def test_an_unknown_tool_is_a_write_of_tier_4_and_said(shop: Path, policy: Run) 
     out = policy("explain", "--tool", "email.send")[1]
     assert "policies: none is for this tool" in out
     assert "note: no suite declares email.send: it is taken to be a write of no tier, so 4" in out
+    assert "so 4; did you mean 'payments.refund'?" in policy("explain", "--tool", "payments.refnd")[1]
 
 
 @pytest.mark.parametrize(

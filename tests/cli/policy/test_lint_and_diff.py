@@ -73,6 +73,15 @@ def test_partial_is_never_clean(shop: Path, policy: Run) -> None:
     assert out.splitlines()[-1].startswith("partial, not clean: ")
 
 
+def test_without_its_suites_tools_a_policy_is_not_clean(shop: Path, policy: Run) -> None:
+    (shop / "cases" / "policy.yaml").write_text(CLEAN)
+    (shop / "cases" / "refunds.yaml").write_text("version: 1\ncases: 3\n")
+    code, out, _ = policy("lint", "--strict")
+    assert code == 1
+    assert "partial: cases/refunds.yaml does not load, its tools are not known: " in out
+    assert out.splitlines()[-1].startswith("partial, not clean: 0 errors, ")
+
+
 def test_a_file_that_does_not_load_is_findings_too_and_nothing_is_an_error(shop: Path, policy: Run) -> None:
     (shop / "cases" / "policy.yaml").write_text(
         "version: 1\npolicy: {tool: x, colour: 3, rules: [{if: 'a ** 2', allow: true}]}\n"
