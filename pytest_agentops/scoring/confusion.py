@@ -18,21 +18,24 @@ class CostParts:
     """Adds up; an amount of which a part is unknown is None."""
 
     by_kind: dict[Kind, dict[str, Decimal | None]] = field(default_factory=lambda: {"models": {}, "tools": {}})
-    wasted: dict[str, Decimal | None] = field(default_factory=lambda: dict.fromkeys(CONFUSION, Decimal(0)))
+    wasted: dict[str, Decimal | None] = field(default_factory=dict)
+    """What there was of each kind of waste."""
     evals: Decimal | None = Decimal(0)
 
     def add(self, run: JsonObject) -> None:
         """One run. Of a run that failed all is lost: its retries and loops are not counted a second time."""
-        costs = run.get("costs") or {}
-        for kind, amounts in self.by_kind.items():
-            for name, usd in (costs.get(kind) or {}).items():
-                _add(amounts, name, _decimal(usd))
+        costs = run.get("costs") or _NOTHING
+        for kind in ("models", "tools") if costs else ():
+            for name, usd in costs.get(kind, _NOTHING).items():
+                _add(self.by_kind[kind], name, _decimal(usd))
         if not run["success"]:
             _add(self.wasted, "failed", _decimal(run["cost_usd"]))
         else:
             for waste in ("retries", "loops"):
-                _add(self.wasted, waste, _decimal(costs.get(waste, "0")))
-        self.evals = money.total([self.evals, _decimal(run.get("eval_cost_usd", "0"))])
+                if waste in costs:
+                    _add(self.wasted, waste, _decimal(costs[waste]))
+        if "eval_cost_usd" in run:
+            self.evals = money.total([self.evals, _decimal(run["eval_cost_usd"])])
 
     def merge(self, other: CostParts) -> None:
         """The sum of both, here."""
@@ -49,7 +52,11 @@ class CostParts:
 
     def confusion(self) -> JsonObject:
         """What failed runs, retries and loops cost."""
-        return {name: money.text(self.wasted[name]) for name in CONFUSION}
+        return {name: money.text(self.wasted.get(name, _ZERO)) for name in CONFUSION}
+
+
+_NOTHING: JsonObject = {}
+_ZERO = Decimal(0)
 
 
 def _add(amounts: dict[str, Decimal | None], name: str, usd: Decimal | None) -> None:

@@ -39,6 +39,9 @@ def loop(calls: Sequence[Call]) -> str:
 
 def loops(calls: Sequence[Call]) -> Iterator[tuple[int, int, int]]:
     """Where each loop starts, how many calls a round has, and how many rounds there are; short rounds first."""
+    names = [call.tool for call in calls]
+    if len(names) < AGAIN or max(map(names.count, set(names))) < AGAIN:
+        return  # every tool of a loop is called in each of its rounds; most runs have none, and cost nothing here
     keys = [canonical([call.tool, call.args]) for call in calls]
     for length in range(1, LONGEST_CYCLE + 1):
         for start in range(len(keys) - length * AGAIN + 1):
