@@ -256,7 +256,7 @@ class Summary:
         path = self.settings.work / "results.json"
         self.suite_metrics = {name: tally.metrics().as_json() for name, tally in self.suites.items()}
         try:
-            self.results.write(
+            head = self.results.write(
                 path,
                 mode=self.mode,
                 verdict=self.verdict,
@@ -280,7 +280,7 @@ class Summary:
                 write(path, target)
             except OSError as error:
                 self.unwritten.append(f"{target}: the report cannot be written: {error.strerror or error}")
-        self.unwritten += [*remember(path), *told_github(path)]
+        self.unwritten += [*remember(path, head), *told_github(path)]
 
     @property
     def verdict(self) -> BuildVerdict:

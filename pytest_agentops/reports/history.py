@@ -12,7 +12,7 @@ from typing import TypeAlias
 from ..errors import AgentOpsError
 from ..schema.values import Json, JsonObject, dumps, loads
 from . import git
-from .results import stream
+from .results import cases_of, stream
 
 NAME = "history.jsonl"
 VERSION = 1
@@ -49,10 +49,12 @@ History: TypeAlias = Mapping[str, list[Session]]
 """Suite -> its sessions, the oldest first."""
 
 
-def remember(results: Path, *, now: dt.datetime | None = None) -> list[str]:
-    """Add the session to the history beside its results; what went wrong, a sentence each."""
+def remember(results: Path, head: JsonObject | None = None, *, now: dt.datetime | None = None) -> list[str]:
+    """Add the session to the history beside its results; what went wrong, a sentence each. `head` is what stands above their
+    cases, where that is known already.
+    """
     path = results.with_name(NAME)
-    line = dumps(_entry(results, now or dt.datetime.now(dt.UTC))) + "\n"
+    line = dumps(_entry(results, head or stream(results)[0], now or dt.datetime.now(dt.UTC))) + "\n"
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666)
         try:
@@ -64,10 +66,9 @@ def remember(results: Path, *, now: dt.datetime | None = None) -> list[str]:
     return []
 
 
-def _entry(results: Path, now: dt.datetime) -> JsonObject:
-    head, cases = stream(results)
+def _entry(results: Path, head: JsonObject, now: dt.datetime) -> JsonObject:
     seen = {name: _Seen() for name in head["suites"]}
-    for case in cases:
+    for case in cases_of(results):
         seen.setdefault(case["suite"], _Seen()).add(case)
     suites: JsonObject = {}
     for name, suite in head["suites"].items():

@@ -78,8 +78,8 @@ class Results:
         prices: JsonObject | None = None,
         gates: Sequence[JsonObject] = (),
         asked: JsonObject | None = None,
-    ) -> None:
-        """Write the file: whole or not at all, one case a line.
+    ) -> JsonObject:
+        """Write the file: whole or not at all, one case a line. Gives what stands above the cases.
 
         `audit` is the anchor of the session's log, `prices` the table that the costs are of, `gates` are those over the whole
         session, and `asked` is what was to run: what a merge of shards needs in order to judge.
@@ -102,7 +102,13 @@ class Results:
             with temp.open("w", encoding="utf-8", newline="\n") as out:
                 out.write("{\n")
                 for key, value in head.items():
-                    out.write(f"{dumps(key)}: {dumps(value)},\n")
+                    if key == "suites":  # one at a time: there may be thousands
+                        texts = (f"{dumps(name)}:{dumps(suite)}" for name, suite in value.items())
+                        out.write(f"{dumps(key)}: {{")
+                        out.writelines(f"{',' if number else ''}{text}" for number, text in enumerate(texts))
+                        out.write("},\n")
+                    else:
+                        out.write(f"{dumps(key)}: {dumps(value)},\n")
                 out.write('"cases": [')
                 for number, text in enumerate(self.texts()):
                     out.write(("," if number else "") + "\n" + text)
@@ -110,6 +116,7 @@ class Results:
             os.replace(temp, path)
         finally:
             temp.unlink(missing_ok=True)
+        return head
 
     def close(self) -> None:
         """Let the temporary file go."""
@@ -190,6 +197,18 @@ def _lines_of(path: Path) -> Iterator[JsonObject]:
                 return
             yield loads(line.rstrip("\n").removesuffix(","))
         raise ValueError("the list of cases does not end")
+
+
+def cases_of(path: Path) -> Iterator[JsonObject]:
+    """The cases of a file that this process has written, one at a time."""
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            if line == '"cases": [\n':
+                break
+        for line in file:
+            if line == "]\n":
+                return
+            yield loads(line.rstrip("\n").removesuffix(","))
 
 
 def _told(cases: Iterator[JsonObject], path: str) -> Iterator[JsonObject]:
