@@ -16,7 +16,7 @@ from ..schema.case import Principal
 from ..schema.policy import ApprovalNeed
 from ..schema.values import Json, JsonObject
 from .budget import BudgetMeter
-from .guard import Edited, Pending
+from .guard import Edited, Passive, Pending
 
 if TYPE_CHECKING:
     from ..approvals.recorded import Recorded
@@ -28,7 +28,7 @@ TICKET = "change_ticket"
 """Of the case's context: an approval is for this change."""
 
 
-class ApprovalStage:
+class ApprovalStage(Passive):
     """Every need of the policies, and of a budget that ran low, is asked at the trial's desk."""
 
     name = "approval"
@@ -132,14 +132,8 @@ class ApprovalStage:
             more={} if self.ticket is None else {TICKET: self.ticket},
         )
 
-    def release(self, pending: Pending) -> None:
-        """A granted approval that was not used stays with its call, and dies with it."""
 
-    def after(self, pending: Pending) -> None:
-        """Nothing to look at."""
-
-
-class LastStage:
+class LastStage(Passive):
     """The approval is used up and the log says that the call is let through; after this only the tape and the tool come."""
 
     name = "let_through"
@@ -158,12 +152,6 @@ class LastStage:
                 raise pending.stop(refused.message, decision="deny", reason=refused.reason, rule=pending.call.rule) from None
         if self.audit is not None:
             self.audit.let_through(pending, self.source(pending))
-
-    def release(self, pending: Pending) -> None:
-        """What is used up stays used up."""
-
-    def after(self, pending: Pending) -> None:
-        """Nothing to look at."""
 
 
 def terms(needs: tuple[ApprovalNeed, ...]) -> Terms:

@@ -94,7 +94,8 @@ class BudgetMeter:
                 self._over("tool_calls", self.max_tool_calls, self.tool_calls)
             if self.model_steps == 0 and self.tool_calls > self.max_steps:
                 self._over("steps", self.max_steps, self.tool_calls)
-            self._degrade()
+            if self._steps_left:
+                self._degrade()
 
     def model_answer(self, usage: Usage | None = None, cost_usd: Decimal | None = None, *, step: bool = True) -> None:
         """One billed model answer, with what it used; an unknown price or usage is over a limit on it."""

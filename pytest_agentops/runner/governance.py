@@ -16,7 +16,7 @@ from ..tools.arguments import ainvoke, invoke
 from .budget import BudgetMeter
 from .guard import Pending, Stage
 from .inside import inside_tool
-from .policing import PolicyStage
+from .policing import NoPolicyStage, PolicyStage
 from .stages import BudgetStage, ContractStage, IdempotencyStage
 
 if TYPE_CHECKING:
@@ -139,9 +139,16 @@ def govern(
 ) -> Governance:
     """The stages of one trial; those that it does not need are left out."""
     fields, contracts = trial.case.fields, session.contracts
+    before: list[Stage] = [ContractStage(contracts, enforce=trial.enforce_contracts)]
+    if any(contracts[name].idempotency_key for name in contracts):
+        # before the policies: a call that is made again is no second call, and is charged to no limit
+        before.append(IdempotencyStage(session.values.fold, on_stored=session.answered_again))
+    budget = BudgetStage(meter)
+    asks = any(step.require_approval for step in (fields.budget.degrade if fields.budget else None) or ())
+    if not trial.policies and not asks and trial.audit is None and fields.principal is None:
+        return Governance(stages=(*before, NoPolicyStage(), budget), pin=None)
     policies = bound(trial.policies, contracts, fields.context or {})
     pin = policy_pin(trial.policies)
-    first = ContractStage(contracts, enforce=trial.enforce_contracts)
     police = PolicyStage(
         policies,
         principal=fields.principal,
@@ -151,12 +158,7 @@ def govern(
         reveal=session.membrane.reveal,
         audit=None,
     )
-    stages: list[Stage] = [first]
-    if any(contracts[name].idempotency_key for name in contracts):
-        # before the policies: a call that is made again is no second call, and is charged to no limit
-        stages.append(IdempotencyStage(session.values.fold, on_stored=session.answered_again))
-    stages += [police, BudgetStage(meter)]
-    asks = any(step.require_approval for step in (fields.budget.degrade if fields.budget else None) or ())
+    stages: list[Stage] = [*before, police, budget]
     if policies is None and not asks and trial.audit is None:
         return Governance(stages=tuple(stages), pin=pin)
     dry_run = _dry_run(chosen, toolbox, session, run_async)

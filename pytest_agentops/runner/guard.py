@@ -91,6 +91,16 @@ class Stage(Protocol):
         """Look at the answer; raise to turn it into an error."""
 
 
+class Passive:
+    """A stage that puts nothing aside and does not look back, but for what it defines itself."""
+
+    def release(self, pending: Pending) -> None:
+        """Nothing was put aside."""
+
+    def after(self, pending: Pending) -> None:
+        """Nothing to look at."""
+
+
 class Answers(Protocol):
     """Where answers come from; `prepared` covers what needs no waiting."""
 
@@ -112,6 +122,8 @@ class Guard:
 
     def __init__(self, stages: Sequence[Stage], answers: Answers) -> None:
         self.stages = tuple(stages)
+        looks_back = (s for s in reversed(self.stages) if not isinstance(s, Passive) or "after" in vars(type(s)))
+        self._back: tuple[Stage, ...] = tuple(looks_back)
         self.answers = answers
 
     def run(self, pending: Pending) -> Json:
@@ -159,7 +171,7 @@ class Guard:
             pending.passed.pop().release(pending)
 
     def _settle(self, pending: Pending) -> Json:
-        for stage in reversed(self.stages):
+        for stage in self._back:
             stage.after(pending)
         if pending.error is not None:
             raise _failed(pending, pending.error)

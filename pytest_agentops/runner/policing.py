@@ -12,13 +12,23 @@ from ..schema.case import Principal
 from ..schema.policy import Charge, Decision, Duty, Request
 from ..schema.values import Json, JsonObject
 from .budget import BudgetMeter
-from .guard import Pending
+from .guard import Passive, Pending
 
 if TYPE_CHECKING:
     from ..policy.binding import Policies
     from .auditing import TrialAudit
 
 _NO_POLICY = Decision(verdict="allow", reason="no_policy")
+
+
+class NoPolicyStage(Passive):
+    """A suite without policies, a principal or an audit log: every known tool is allowed."""
+
+    name = "policy"
+
+    def before(self, pending: Pending) -> None:
+        pending.policy = _NO_POLICY
+        pending.call.reason = "no_policy"
 
 
 class PolicyStage:

@@ -6,7 +6,6 @@ import copy
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 
 from ..errors import ToolFailed
 from ..schema.contract import Contract
@@ -16,10 +15,10 @@ from ..schema.validate import Violation
 from ..schema.values import Json, JsonObject, canonical
 from ..tools.arguments import check, check_result, normalise
 from .budget import BudgetMeter
-from .guard import Pending
+from .guard import Passive, Pending
 
 
-class ContractStage:
+class ContractStage(Passive):
     """The tool exists, the arguments fit its schema, and so does the result."""
 
     name = "contract"
@@ -42,9 +41,6 @@ class ContractStage:
             )
         call.findings.extend(f"schema_invalid: {v.path}: {v.message}" for v in wrong)
         call.sent = pending.args if wrong else normalise(pending.contract, pending.args)
-
-    def release(self, pending: Pending) -> None:
-        """Nothing was put aside."""
 
     def after(self, pending: Pending) -> None:
         if pending.error is not None or not self.enforce:
@@ -141,7 +137,7 @@ def _beside_key(pending: Pending) -> str:
     return canonical({name: value for name, value in args.items() if name != pending.contract.idempotency_key})
 
 
-class BudgetStage:
+class BudgetStage(Passive):
     """Nothing is let through once a limit is used up; before that the steps of `degrade` make it stricter."""
 
     name = "budget"
@@ -160,10 +156,9 @@ class BudgetStage:
                 raise pending.stop(message, decision="budget", reason="budget_exceeded")
             if step.require_approval is not None:
                 pending.more_needs = (*pending.more_needs, ApprovalNeed(role=step.require_approval))
-        self.meter.charge(pending.contract.cost_usd or Decimal(0))
+        if pending.contract.cost_usd:
+            self.meter.charge(pending.contract.cost_usd)
 
     def release(self, pending: Pending) -> None:
-        self.meter.refund(pending.contract.cost_usd or Decimal(0))
-
-    def after(self, pending: Pending) -> None:
-        """Money and tokens of the model are counted by the session."""
+        if pending.contract.cost_usd:
+            self.meter.refund(pending.contract.cost_usd)
