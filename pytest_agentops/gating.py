@@ -125,6 +125,7 @@ class Gating:
         for gate in self.judged:
             known = self.suites.get(gate.group)
             gate.file, (gate.line, gate.col) = (known["file"], known["places"][gate.name]) if known else (self.where, (1, 1))
+            gate.why, gate.details = self._in_mode(gate.why), [self._in_mode(line) for line in gate.details]
         self._confirm(groups)
         self.failing = {place for place, gate in enumerate(self.judged) if _fails(gate, gated_by(groups, gate))}
         if update and not stopped:
@@ -230,6 +231,11 @@ class Gating:
             hook.pytest_runtest_logreport(report=report)
         hook.pytest_runtest_logfinish(nodeid=nodeid, location=location)
 
+    def _in_mode(self, text: str) -> str:
+        """Its command as it must be for runs of this session's mode: the baseline has records of each."""
+        mode = "" if self.settings.mode == "replay" else f" --agent-mode={self.settings.mode}"
+        return text.replace("pytest --agent-evals --agent-baseline", f"pytest --agent-evals{mode} --agent-baseline")
+
     def _rerun(self, gate: GateResult) -> str:
         mode = "" if self.settings.mode == "replay" else f" --agent-mode={self.settings.mode}"
         return f"pytest --agent-evals{mode}" + (f" {from_here(self.config, str(gate.file))}" if gate.group else "")
@@ -314,7 +320,7 @@ class Gating:
         found = match(self.baseline.against(now), now)
         for ids, words in ((found.new, "new"), ([one.id for one in found.removed], "removed")):
             if ids:
-                self.notes.append(f"baseline: {len(ids)} {words}: {_some(ids)} ({baselines.CURE})")
+                self.notes.append(f"baseline: {len(ids)} {words}: {_some(ids)} ({self._in_mode(baselines.CURE)})")
 
 
 def _some(ids: Sequence[str]) -> str:

@@ -56,7 +56,7 @@ def test_the_first_run_says_that_there_is_no_baseline_and_how_to_make_one(projec
         [
             "gate demo task_success_rate: pass: task_success_rate is 1 (2 of 2 runs), wanted at least 0.9",
             "gates demo success_regression, broken_cases, cost_regression: not_judged: there is no baseline: "
-            "make one with pytest --agent-evals --agent-baseline=update, and commit it",
+            "make one with pytest --agent-evals --agent-mode=live --agent-baseline=update, and commit it",
         ]
     )
     assert outcomes(project)["task_success_rate"] == "pass"
@@ -162,6 +162,8 @@ def test_another_mode_is_not_comparable_and_fails_unless_it_is_said_to_warn(proj
     assert project.results["verdict"] == "not_comparable"
     assert outcomes(project)["success_regression"] == "not_comparable"
     result.stdout.fnmatch_lines(["*2 cases not comparable: demo/one: mode replay, now live; demo/two: mode replay, now live*"])
+    cure = "pytest --agent-evals --agent-mode=live --agent-baseline=update takes the build as it is for the baseline"
+    assert gates_of(project)["success_regression"]["details"] == [cure]
     gated(project, GATES + "  on_inconclusive: warn\n")
     result = project.evals(*LIVE)
     assert result.ret == 0
