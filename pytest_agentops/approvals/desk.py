@@ -254,6 +254,7 @@ def _unanswered(request: Request, tally: Tally, acts: Sequence[Act]) -> Outcome:
         f"{action.tool} needs the approval of {tally.role}{rule}, and nobody answered: {len(tally.people)} of {need.count} given"
     )
     text += "".join(f"\n  did not count: {act.refused}" for act in acts if act.refused is not None)
+    text += f"\n  why: {request.why}" if request.why else ""
     entry = f"{{tool: {action.tool}, role: {tally.role}, by: NAME, decision: approve}}"
     text += f"\n  cure: script the answer in the case: approvals: [{entry}]"
     return Outcome(kind="unanswered", request=request, acts=tuple(acts), message=text)
