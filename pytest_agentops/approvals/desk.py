@@ -200,7 +200,7 @@ class Desk:
         if any(same_person(by, act.by) for act in acts if act.refused is None):
             return f"{by} has answered already; {_people(request)}"
         if role in self._people and person(by) not in self._people[role]:
-            return f"{by} does not have the role {role}"
+            return f"{by} does not have the role {role}; it is that of {', '.join(sorted(self._people[role])) or 'nobody'}"
         if role == ANYBODY and self._people and not any(person(by) in names for names in self._people.values()):
             return f"{by} has no role that may approve"
         if answer.decision == "edit":
