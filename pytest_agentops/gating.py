@@ -5,12 +5,13 @@ from __future__ import annotations
 import inspect
 import re
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from .commands import from_here
 from .confirming import Confirmation, files_of, wanted
 from .curtailing import curtailing
 from .errors import BaselineError, CaseFileError
@@ -50,7 +51,7 @@ class Gating:
         self.broken_files: dict[str, str] = {}
         """Suite files that did not load, with the sentence for it."""
         self.errors: list[str] = []
-        self.broken = False
+        self.broken = ""
         """Whether the file that is to be updated cannot be read."""
         self.where = ini_file(config)
         try:
@@ -68,8 +69,7 @@ class Gating:
         except BaselineError as error:
             if word != "update":
                 raise
-            self.notes.append(f"baseline: {error}".partition("\n")[0] + "; it is written anew")
-            self.broken = True
+            self.broken = str(error).partition("\n")[0]
             return None
 
     def _shown(self) -> str:
@@ -125,6 +125,7 @@ class Gating:
         for gate in self.judged:
             known = self.suites.get(gate.group)
             gate.file, (gate.line, gate.col) = (known["file"], known["places"][gate.name]) if known else (self.where, (1, 1))
+            gate.why, gate.details = self._in_mode(gate.why), [self._in_mode(line) for line in gate.details]
         self._confirm(groups)
         self.failing = {place for place, gate in enumerate(self.judged) if _fails(gate, gated_by(groups, gate))}
         if update and not stopped:
@@ -230,9 +231,14 @@ class Gating:
             hook.pytest_runtest_logreport(report=report)
         hook.pytest_runtest_logfinish(nodeid=nodeid, location=location)
 
+    def _in_mode(self, text: str) -> str:
+        """Its command as it must be for runs of this session's mode: the baseline has records of each."""
+        mode = "" if self.settings.mode == "replay" else f" --agent-mode={self.settings.mode}"
+        return text.replace("pytest --agent-evals --agent-baseline", f"pytest --agent-evals{mode} --agent-baseline")
+
     def _rerun(self, gate: GateResult) -> str:
         mode = "" if self.settings.mode == "replay" else f" --agent-mode={self.settings.mode}"
-        return f"pytest --agent-evals{mode}" + (f" {gate.file}" if gate.group else "")
+        return f"pytest --agent-evals{mode}" + (f" {from_here(self.config, str(gate.file))}" if gate.group else "")
 
     @property
     def verdict(self) -> BuildVerdict:
@@ -294,9 +300,17 @@ class Gating:
             f"{len(before.keys() - after.keys())} removed",
         )
         done = f"{self._shown()} written" if changed else f"{self._shown()} was up to date"
-        failed = sum(one.successes < one.trials for one in now)
-        more = f"; {failed} of the cases did not succeed in every trial, and are the baseline as they are" if failed else ""
-        self.notes.append(f"baseline: {done}: {len(new)} records ({', '.join(counts)}){more}")
+        if self.broken:
+            self.notes.append(f"baseline: {self.broken}; it is written anew")
+        self.notes.append(f"baseline: {done}: {len(new)} records ({', '.join(counts)})")
+        failed = [one.id for one in now if one.successes < one.trials]
+        nowhere = [one.id for one in now if one.left_out and not one.trials]
+        for ids, words in (
+            (failed, "did not succeed in every trial, which is the baseline now"),
+            (nowhere, "without a run that counts; not taken in"),
+        ):
+            if ids:
+                self.notes.append(f"baseline: {len(ids)} {words}: {_some(ids)}")
 
     def _news(self, cases: dict[str, list[Tried]]) -> None:
         """New and removed cases, where no gate tells of them."""
@@ -306,8 +320,11 @@ class Gating:
         found = match(self.baseline.against(now), now)
         for ids, words in ((found.new, "new"), ([one.id for one in found.removed], "removed")):
             if ids:
-                shown = ", ".join(list(ids)[:10]) + (f" and {len(ids) - 10} more" if len(ids) > 10 else "")
-                self.notes.append(f"baseline: {len(ids)} {words}: {shown} ({baselines.CURE})")
+                self.notes.append(f"baseline: {len(ids)} {words}: {_some(ids)} ({self._in_mode(baselines.CURE)})")
+
+
+def _some(ids: Sequence[str]) -> str:
+    return ", ".join(ids[:10]) + (f" and {len(ids) - 10} more" if len(ids) > 10 else "")
 
 
 def worst(verdicts: Iterable[BuildVerdict]) -> BuildVerdict:
@@ -328,8 +345,9 @@ def _fails(gate: GateResult, gates: Gates) -> bool:
 
 
 def _text(gate: GateResult, rerun: str) -> str:
-    first = f"{gate.file}:{gate.line}:{gate.col}: gate {gate.name}: {gate.result}: {gate.why}"
-    return "\n".join([first, *(f"  {line}" for line in gate.details), f"rerun: {rerun}"])
+    head = (f"gate {gate.name}: {gate.result}: {gate.why}", f"{gate.file}:{gate.line}:{gate.col}")
+    meant = [f"meant? {rerun} --agent-baseline=update"] if gate.regression and gate.result == "fail" else []
+    return "\n".join([*head, *(f"  {line}" for line in gate.details), f"rerun: {rerun}", *meant])
 
 
 def _report(**kwargs: Any) -> pytest.TestReport:

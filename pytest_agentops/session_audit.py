@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from .commands import from_here
 from .schema.values import JsonObject
 
 if TYPE_CHECKING:
@@ -64,7 +66,8 @@ def failure(config: pytest.Config) -> str | None:
 class AuditSeal:
     """The controller's side: what all processes wrote becomes one anchor, to be kept where nobody can rewrite it."""
 
-    def __init__(self, work: Path) -> None:
+    def __init__(self, config: pytest.Config, work: Path) -> None:
+        self.config = config
         self.folder = work / FOLDER
         self.heads: list[JsonObject] = []
         self.problems: list[str] = []
@@ -116,9 +119,12 @@ class AuditSeal:
         if found is None:
             return []
         logs = "1 log" if found["logs"] == 1 else f"{found['logs']} logs"
+        folder = from_here(self.config, self.folder)
+        words = [shlex.quote(folder)] if folder != f".agentops/{FOLDER}" else []
+        command = " ".join(["pytest-agentops audit verify", *words, f"--anchor {self.anchor}"])
         return [
             f"audit: {found['records']} records in {logs}, anchor {self.anchor}",
-            f"  pytest-agentops audit verify --anchor {self.anchor}",
+            f"  {command}",
         ]
 
 

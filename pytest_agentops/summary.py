@@ -56,7 +56,7 @@ class Summary:
         self.over_budget: list[str] = []
         """Suites that cost more than they may, a sentence each."""
         self.spiked: list[str] = []
-        self.audit = AuditSeal(settings.work)
+        self.audit = AuditSeal(config, settings.work)
         self.modes: set[str] = set()
         """What the runs were: replay, hybrid, ..."""
         self.cases = 0

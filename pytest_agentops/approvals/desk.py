@@ -200,7 +200,7 @@ class Desk:
         if any(same_person(by, act.by) for act in acts if act.refused is None):
             return f"{by} has answered already; {_people(request)}"
         if role in self._people and person(by) not in self._people[role]:
-            return f"{by} does not have the role {role}"
+            return f"{by} does not have the role {role}; it is that of {', '.join(sorted(self._people[role])) or 'nobody'}"
         if role == ANYBODY and self._people and not any(person(by) in names for names in self._people.values()):
             return f"{by} has no role that may approve"
         if answer.decision == "edit":
@@ -254,6 +254,7 @@ def _unanswered(request: Request, tally: Tally, acts: Sequence[Act]) -> Outcome:
         f"{action.tool} needs the approval of {tally.role}{rule}, and nobody answered: {len(tally.people)} of {need.count} given"
     )
     text += "".join(f"\n  did not count: {act.refused}" for act in acts if act.refused is not None)
+    text += f"\n  why: {request.why}" if request.why else ""
     entry = f"{{tool: {action.tool}, role: {tally.role}, by: NAME, decision: approve}}"
     text += f"\n  cure: script the answer in the case: approvals: [{entry}]"
     return Outcome(kind="unanswered", request=request, acts=tuple(acts), message=text)

@@ -56,10 +56,11 @@ class Baseline:
 
     def updated(self, now: Iterable[Tried], *, whole_suites: Collection[str] = (), gone: Collection[str] = ()) -> Baseline:
         """With these records in place of their older ones. Of a suite that ran whole, and of those that are `gone`, cases that
-        there are no more go.
+        there are no more go; one whose runs count nowhere keeps the record that it has.
         """
+        now = list(now)
         fresh = {(one.id, one.mode): one for one in now if one.trials}
-        ids = {case for case, _ in fresh}
+        ids = {one.id for one in now if one.trials or one.left_out}
         kept = [
             one
             for key, one in self._records.items()

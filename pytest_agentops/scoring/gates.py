@@ -15,7 +15,7 @@ from ..schema.values import Json, JsonObject
 from ..schema.verdict import Metrics
 from . import limits, regressions, statistics
 from .finding import EXACT, Finding
-from .tried import Matched, Tried, match
+from .tried import NOWHERE, Matched, Tried, match
 
 Result: TypeAlias = Literal["pass", "fail", "inconclusive", "not_comparable", "not_judged"]
 NO_BASELINE = "there is no baseline: make one with pytest --agent-evals --agent-baseline=update, and commit it"
@@ -159,7 +159,19 @@ def _compared(group: Group, matched: Matched | None, judge_one: Callable[[Sequen
         finding.uncompared = _listed(
             [f"{case}: {why}" for case, why in matched.changed], f"{_cases(len(matched.changed))} not comparable"
         )
+        finding.details += _cures(why for _, why in matched.changed)
     return finding
+
+
+def _cures(reasons: Iterable[str]) -> list[str]:
+    """An update of the baseline takes what ran; a run that counts nowhere is not among it."""
+    nowhere = {why.endswith(NOWHERE) for why in reasons}
+    update = ["pytest --agent-evals --agent-baseline=update takes the build as it is for the baseline"]
+    anew = [
+        "what counts nowhere is compared again when it runs as it was recorded: take the change back, "
+        "or record it anew (pytest --agent-evals --agent-record=all FILE::CASE)"
+    ]
+    return (update if False in nowhere else []) + (anew if True in nowhere else [])
 
 
 def _news(matched: Matched) -> list[str]:
@@ -219,7 +231,6 @@ def _decided(group: Group, name: str, found: Finding) -> GateResult:
         result = "not_comparable"
     if found.uncompared:
         why = f"{why}; {found.uncompared}"
-        found.details.append("pytest --agent-evals --agent-baseline=update takes the build as it is for the baseline")
     return GateResult(
         group=group.name,
         name=name,

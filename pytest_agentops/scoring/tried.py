@@ -45,6 +45,9 @@ class Tried:
         return self.id.partition("/")[0]
 
 
+NOWHERE = "nowhere (counterfactual or unanswerable)"
+
+
 def tried(case: JsonObject) -> Tried:
     """A case of a results file."""
     counted = [run for run in case["trials"] if "counterfactual" not in run.get("labels", ())]
@@ -124,7 +127,7 @@ def differs(before: Tried, after: Tried) -> str:
     if before.digest != after.digest:
         return "the case was changed"
     if after.left_out:
-        return f"{after.left_out} of its runs count nowhere (counterfactual or unanswerable)"
+        return f"{after.left_out} of its runs count{'s' if after.left_out == 1 else ''} {NOWHERE}"
     if before.trials != after.trials:
         return f"{before.trials} trial{'s' if before.trials != 1 else ''}, now {after.trials}"
     return ""

@@ -12,7 +12,7 @@ import typing
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any, TypeAlias, TypeVar, overload
 
 from ..errors import LoadError
@@ -222,13 +222,15 @@ class Tool:
 
     @property
     def where(self) -> str:
-        """``folder/file.py:line`` of the code, or of the declaration."""
+        """``file:line`` of the code, from the working directory if it lies below, or of the declaration."""
         if self._given is not None and self._given.where:
             return self._given.where
         code = getattr(inspect.unwrap(plain_function(self.function)), "__code__", None)
         if code is None:
             return ""
-        return f"{'/'.join(PurePath(code.co_filename).parts[-2:])}:{code.co_firstlineno}"
+        path = PurePath(code.co_filename)
+        below = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else PurePath(*path.parts[-2:])
+        return f"{below.as_posix()}:{code.co_firstlineno}"
 
     def with_overrides(self, overrides: Callable[[Contract], Contract]) -> Tool:
         """The same tool with a contract that `overrides` changes once it is known."""

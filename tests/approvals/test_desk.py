@@ -120,7 +120,7 @@ def test_a_person_needs_the_role() -> None:
     assert desk(says(by="alice"), roles=roles).ask(refund(), ONE).kind == "approved"
     for who in ("bob", "nobody"):
         outcome = desk(says(by=who), roles=roles).ask(refund(), ONE)
-        assert "does not have the role support_manager" in outcome.message
+        assert f"{who} does not have the role support_manager; it is that of alice" in outcome.message
 
 
 def test_one_no_after_a_yes_is_no() -> None:

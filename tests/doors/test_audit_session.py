@@ -46,6 +46,17 @@ def test_the_anchor_of_the_summary_verifies(ran: Shop, project: Project, capsys:
     assert verified(project, capsys, "0" * 64)[0] == 1
 
 
+def test_the_command_of_the_summary_works_below_the_rootdir(
+    ran: Shop, project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(project.path / "cases")
+    result = project.evals("--rootdir=..")
+    said = next(line for line in result.outlines if line.startswith("  pytest-agentops audit verify"))
+    assert said.split()[3] == "../.agentops/audit"
+    capsys.readouterr()
+    assert cli.main(said.split()[1:]) == 0, "".join(capsys.readouterr())
+
+
 def swap(lines: list[str]) -> list[str]:
     lines[3], lines[4] = lines[4], lines[3]
     return lines

@@ -56,7 +56,7 @@ def test_the_first_run_says_that_there_is_no_baseline_and_how_to_make_one(projec
         [
             "gate demo task_success_rate: pass: task_success_rate is 1 (2 of 2 runs), wanted at least 0.9",
             "gates demo success_regression, broken_cases, cost_regression: not_judged: there is no baseline: "
-            "make one with pytest --agent-evals --agent-baseline=update, and commit it",
+            "make one with pytest --agent-evals --agent-mode=live --agent-baseline=update, and commit it",
         ]
     )
     assert outcomes(project)["task_success_rate"] == "pass"
@@ -101,9 +101,11 @@ def test_a_case_that_fails_now_is_a_regression_of_its_own(project: Project) -> N
     assert outcomes(project)["broken_cases"] == "fail"
     result.stdout.fnmatch_lines(
         [
-            "cases/demo/demo.yaml:6:3: gate success_regression: fail: success 3/3 → 2/3",
+            "gate success_regression: fail: success 3/3 → 2/3",
+            "cases/demo/demo.yaml:6:3",
             "*worse: demo/three 1/1 → 0/1",
             "rerun: pytest --agent-evals cases/demo/demo.yaml",
+            "meant? pytest --agent-evals cases/demo/demo.yaml --agent-baseline=update",
         ]
     )
     properties = project.junit()["gate[success_regression]"]
@@ -116,7 +118,7 @@ def test_an_absolute_gate_fails_the_build_with_all_cases_green(project: Project)
     assert result.ret == 1
     assert project.results["verdict"] == "fail"
     result.assert_outcomes(passed=2, failed=1)
-    result.stdout.fnmatch_lines(["cases/demo/demo.yaml:4:3: gate runs: fail: runs is 2, wanted at least 3"])
+    result.stdout.fnmatch_lines(["gate runs: fail: runs is 2, wanted at least 3", "cases/demo/demo.yaml:4:3"])
 
 
 @pytest.mark.parametrize("part", [["-k", "one"], ["cases/demo/demo.yaml::one"], ["--deselect", "cases/demo/demo.yaml::two"]])
@@ -160,6 +162,8 @@ def test_another_mode_is_not_comparable_and_fails_unless_it_is_said_to_warn(proj
     assert project.results["verdict"] == "not_comparable"
     assert outcomes(project)["success_regression"] == "not_comparable"
     result.stdout.fnmatch_lines(["*2 cases not comparable: demo/one: mode replay, now live; demo/two: mode replay, now live*"])
+    cure = "pytest --agent-evals --agent-mode=live --agent-baseline=update takes the build as it is for the baseline"
+    assert gates_of(project)["success_regression"]["details"] == [cure]
     gated(project, GATES + "  on_inconclusive: warn\n")
     result = project.evals(*LIVE)
     assert result.ret == 0
@@ -194,6 +198,12 @@ def test_an_update_of_a_part_writes_only_what_ran(project: Project) -> None:
     after = baseline(project)
     assert after["demo/two"] == before["demo/two"]
     assert after["demo/one"]["trials"] == 3
+
+
+def test_the_command_of_a_failed_gate_works_where_pytest_was_started(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    gated(project, "gates: {runs: {min: 3}}\n")
+    monkeypatch.chdir(project.path / "cases")
+    project.evals(*LIVE, "--rootdir=..").stdout.fnmatch_lines(["rerun: pytest --agent-evals --agent-mode=live demo/demo.yaml"])
 
 
 def test_an_update_of_all_drops_cases_and_suites_that_are_gone(project: Project) -> None:

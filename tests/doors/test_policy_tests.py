@@ -41,7 +41,7 @@ def test_a_decision_that_is_another(shop: Shop, project: Project) -> None:  # no
             "  expected the decision allow, found require_approval",
             "  expected the rule 1, found 2",
             "  because: approval of boss asked for by rule refunds/2 (cases/pay/policy.yaml:7)",
-            "  tool: pay.refund, tier 3 (pay/tools.py:*)",
+            "  tool: pay.refund, tier 3 (cases/pay/tools.py:*)",
             "run it again: pytest --agent-evals 'cases/pay/policy.yaml::refunds[[]small]'",
         ]
     )

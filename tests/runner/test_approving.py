@@ -97,6 +97,7 @@ def test_nobody_at_all_interrupts_the_run_whatever_the_agent_catches(lab, bank) 
     assert (run.outcome, bank.paid) == ("interrupted", []), "not even what needs nobody goes on"
     assert run.stop == (
         "pay.refund needs the approval of boss (rule p/2), and nobody answered: 0 of 1 given\n"
+        "  why: approval of boss asked for by rule p/2 (p0.yaml:7)\n"
         "  cure: script the answer in the case: approvals: [{tool: pay.refund, role: boss, by: NAME, decision: approve}]"
     )
     assert "cure" not in run.calls[0].error.message, "that is for people, not for the agent"

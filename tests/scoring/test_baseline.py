@@ -246,6 +246,8 @@ def test_an_update_of_a_whole_suite_drops_what_is_gone() -> None:
     base = Baseline([*TWO, record("s/b", mode="live"), record("t/a"), record("u/a")])
     after = base.updated([record("s/a")], whole_suites=["s"], gone=["u"])
     assert [one.id for one in after] == ["s/a", "t/a"]
+    nowhere = base.updated([record("s/a"), record("s/b", trials=0, successes=0, left_out=1)], whole_suites=["s"])
+    assert list(nowhere) == list(base), "a run that counts nowhere says nothing against the record"
     kept = base.updated([record("s/a"), record("s/b")], whole_suites=["s"])
     assert len(kept) == len(base)
 

@@ -350,7 +350,9 @@ def test_a_case_that_did_not_run_or_counts_nowhere_is_not_comparable() -> None:
     idle = judged(REGRESSIONS, [before[0], case("c2", 0, 0)], before)["success_regression"]
     assert (idle.result, "it did not run" in idle.why) == ("not_comparable", True)
     out = judged(REGRESSIONS, [before[0], case("c2", 4, 4, left_out=1)], before)["success_regression"]
-    assert "1 of its runs count nowhere" in out.why
+    assert "1 of its runs counts nowhere" in out.why
+    assert len(out.details) == 1
+    assert out.details[0].startswith("what counts nowhere is compared again when it runs as it was recorded")
 
 
 def test_many_names_are_counted() -> None:

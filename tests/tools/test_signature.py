@@ -114,7 +114,7 @@ def test_the_whole_of_a_refund():
     assert contract.returns["$defs"]["Receipt"]["description"] == "What the customer gets."
     assert contract.returns["$defs"]["Line"]["properties"]["price"] == {"type": "number", "default": 0.5}
     assert (contract.cost_usd, contract.idempotency_key, contract.tier) == (Decimal("0.02"), "key", 3)
-    assert contract.where.startswith("tools/test_signature.py:")
+    assert contract.where.startswith("tests/tools/test_signature.py:")
 
 
 PLAIN_HINTS = [

@@ -163,7 +163,7 @@ def test_a_tool_that_is_named_like_another_ones_wire_name_wins_over_it():
 
 def test_names_that_occur_twice():
     with pytest.raises(
-        LoadError, match=r"two tools are named 'orders\.get' \(tools/test_toolbox\.py:\d+ and tools/test_toolbox\.py"
+        LoadError, match=r"two tools are named 'orders\.get' \(tests/tools/test_toolbox\.py:\d+ and tests/tools/test_toolbox\.py"
     ):
         Toolbox.union([Toolbox([get_order]), Toolbox([get_order])])
 

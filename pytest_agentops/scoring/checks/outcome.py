@@ -15,5 +15,6 @@ def check(wanted: str, run: Run, context: CheckContext) -> CheckResult:
 
 def _why(wanted: str, run: Run) -> str:
     why = f"the run ended as {run.outcome}, wanted {wanted}"
-    reason = run.stop or ((run.error or "").strip().splitlines() or [""])[-1]
+    # the whole text of the stop, with its cure, stands in the report once
+    reason = run.stop.partition("\n")[0] if run.stop else ((run.error or "").strip().splitlines() or [""])[-1]
     return f"{why}: {reason}" if reason else why
