@@ -104,6 +104,11 @@ def _read(config: pytest.Config) -> Settings:
             f"--agent-mode={mode} --agent-record={record} calls models or tools for real or writes recordings, and CI is set: "
             "add --agent-allow-live if that is meant"
         )
+    if _value(config, "--agent-baseline") == "update" and under_ci() and not allow_live:
+        raise pytest.UsageError(
+            "--agent-baseline=update writes what builds are compared with, and CI is set: a build must not approve itself; "
+            "update it where a person looks at the diff, or add --agent-allow-live if that is meant"
+        )
     root = config.rootpath
     return Settings(
         rootdir=root,

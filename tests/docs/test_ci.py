@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +36,6 @@ def test_the_commands_of_the_workflow_run(readme_suite: Path, tmp_path: Path, mo
     assert (readme_suite / shlex.split(comment)[shlex.split(comment).index("--body-file") + 1]).is_file()
 
 
-def test_the_package_that_it_installs_is_this_one() -> None:
+def test_it_installs_nothing_from_an_index_that_does_not_have_it() -> None:
     (install,) = [step["run"] for step in workflow()["jobs"]["evals"]["steps"] if step.get("run", "").startswith("pip")]
-    name = shlex.split(install)[-1]
-    shown = subprocess.run([sys.executable, "-m", "pip", "show", name], capture_output=True, text=True, check=False)
-    assert shown.returncode == 0, name
+    assert not any(word.startswith("pytest-agentops") for word in shlex.split(install, comments=True)), install

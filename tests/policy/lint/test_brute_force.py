@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pytest_agentops.policy.attributes import Values
@@ -52,7 +52,7 @@ MORE = st.sampled_from(
 GONE = object()
 AMOUNTS: list[Any] = [GONE, -1, 0, 5, 10, 20, 50.5, 51, "text", None]
 TIERS: list[Any] = [GONE, "a", "b", "c", None, 3]
-ONS: list[Any] = [GONE, True, False]
+ONS: list[Any] = [GONE, True, False, None]
 ROLES: list[tuple[str, ...]] = [(), ("boss",), ("clerk",), ("boss", "clerk")]
 
 
@@ -119,6 +119,9 @@ def of(code: str, findings: list[Finding]) -> list[Finding]:
 
 
 @given(LINES, MORE)
+@example(
+    ["{if: 'amount_usd < 0', deny: true}", "{if: 'not (not (on))', deny: true}", "{if: 'not (on == false)', deny: true}"], ""
+)
 @settings(max_examples=500, deadline=None)
 def test_findings_are_what_brute_force_finds(lines: list[str], more: str) -> None:
     (policy,) = policies_of(rules(*lines, more=more))
