@@ -39,6 +39,11 @@ def settle_pins(setting: Setting, run: Run) -> None:
     # with the model live a change is what is judged, not a fault of the recording, unless that is to be made anew
     if model is not None and (setting.plan.model.replay or setting.trial.record == "stale"):
         run.stale += _changed(setting.cassette.pins, run.pins)
+    was, now = setting.cassette.pins.policy, run.pins.policy
+    stopped = "counterfactual" in setting.session.labels or run.outcome in ("blocked", "interrupted")
+    if stopped and setting.plan.tools.replay and was != now and (was or now):  # else it changed nothing that anybody could see
+        then, today = (short(pin) if pin else "none" for pin in (was, now))
+        run.stale.append(f"the policy changed since the recording ({then} -> {today})")
     if setting.plan.mode == "hybrid":
         run.recorded_model = setting.cassette.pins.model
 

@@ -379,6 +379,8 @@ def test_a_policy_that_became_stricter_makes_another_run(lab, bank) -> None:
     assert run.output == ["paid", "rule"]
     assert run.labels == ["counterfactual"]
     assert run.problems == [], "the recording of the call that was stopped is not made, and not called unused"
+    (why,) = run.stale
+    assert why.startswith("the policy changed since the recording (")
     assert not run.state.known
     assert bank.paid == []
 
