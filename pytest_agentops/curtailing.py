@@ -5,14 +5,13 @@ That is curtailment: exact, since the runs to come could not change the answer. 
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from .collect import SUITES, CaseItem
+from .schema.disk import SharedLines
 from .schema.run import Run
 from .schema.values import JsonObject
 from .scoring.statistics import decided
@@ -26,8 +25,7 @@ class Curtailing:
     """Asks before each trial whether it could still change anything."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self._read = 0
+        self._lines = SharedLines(path)
         self._failures: Counter[str] = Counter()
         self.stopped: set[str] = set()
         """Suites of which something was left out."""
@@ -40,13 +38,12 @@ class Curtailing:
 
     def clear(self) -> None:
         """What failed in an earlier session is not this one's; once, before any worker starts."""
-        with suppress(FileNotFoundError):
-            self.path.unlink()
+        self._lines.clear()
 
     def hear(self, suite: str, run: Run) -> None:
         """A run that is judged; those that count in no rate are none."""
         if not run.success and run.outcome != "unanswerable" and "counterfactual" not in run.labels:
-            self._write(suite)
+            self._lines.add(suite)
 
     def lost(self, suite: str, known: JsonObject) -> str:
         """Why no run of the suite can save it any more; an empty string if one can."""
@@ -61,29 +58,16 @@ class Curtailing:
 
     def stop(self, suite: str) -> None:
         """Something of the suite is left out."""
-        self._write(f"{suite} {STOPPED}")
-
-    def _write(self, line: str) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666)
-        try:
-            os.write(handle, f"{line}\n".encode())
-        finally:
-            os.close(handle)
+        self._lines.add(f"{suite} {STOPPED}")
 
     def look(self) -> None:
         """Take up what other processes wrote."""
-        with suppress(FileNotFoundError), self.path.open("rb") as file:
-            file.seek(self._read)
-            data = file.read()
-            whole = data[: data.rfind(b"\n") + 1]
-            self._read += len(whole)
-            for line in whole.decode().splitlines():
-                suite, _, mark = line.partition(" ")
-                if mark:
-                    self.stopped.add(suite)
-                else:
-                    self._failures[suite] += 1
+        for line in self._lines.fresh():
+            suite, _, mark = line.partition(" ")
+            if mark:
+                self.stopped.add(suite)
+            else:
+                self._failures[suite] += 1
 
     # ---- in the process that runs tests
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from .schema.sentences import count, some
 from .schema.values import JsonObject, dumps
 
 SHOWN = 5
@@ -58,10 +59,10 @@ class Notes:
         for kind, sentence in _SENTENCES.items():
             if kind in self._names:
                 names = sorted(self._names[kind])
-                lines.append(f"{kind}: {len(names)} case(s) {sentence}: {_listed(names)}")
+                lines.append(f"{kind}: {len(names)} case(s) {sentence}: {some(names, SHOWN)}")
         if self._without_policy:
             names = sorted(self._without_policy)
-            lines.append(f"policy: none: {len(names)} suite(s) let every known tool through: {_listed(names)}")
+            lines.append(f"policy: none: {len(names)} suite(s) let every known tool through: {some(names, SHOWN)}")
         if self._overrides:
             lines.append("overrides by humans; these become your next cases:")
             lines += [f"  {text}" for text in sorted(self._overrides)[:SHOWN]]
@@ -71,7 +72,7 @@ class Notes:
     def _left_out(self, reason: str, why: str) -> str:
         cases = self._uncounted[reason]
         runs = sum(cases.values())
-        return f"{runs} run{'' if runs == 1 else 's'} not counted ({reason}: {_listed(sorted(cases))}): {why}"
+        return f"{count(runs, 'run')} not counted ({reason}: {some(sorted(cases), SHOWN)}): {why}"
 
     def _stale_lines(self) -> list[str]:
         if not self._stale:
@@ -80,7 +81,7 @@ class Notes:
         differences = f"{len(causes)} difference{'' if len(causes) == 1 else 's'}"
         lines = [f"stale: {differences} between recordings and today; --agent-record=stale records anew"]
         for suite, cause in causes[:SHOWN]:
-            lines.append(f"  {suite}: {cause}: {_listed(sorted(self._stale[suite, cause]))}")
+            lines.append(f"  {suite}: {cause}: {some(sorted(self._stale[suite, cause]), SHOWN)}")
         return lines if len(causes) <= SHOWN else [*lines, f"  and {len(causes) - SHOWN} more"]
 
 
@@ -90,11 +91,6 @@ def _act(act: JsonObject) -> str:
     edit = f" {dumps(act['edit'])}" if act.get("edit") else ""
     refused = f" (did not count: {act['refused']})" if act.get("refused") else ""
     return f"{what}{edit}" + (f": {act['message']}" if act.get("message") else "") + refused
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
 
 
 def _cause(sentence: str) -> str:

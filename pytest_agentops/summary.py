@@ -13,8 +13,9 @@ import pytest
 
 from .asked import asked, mode_of, verdict_of_runs
 from .curtailing import curtailing
-from .gating import Gating, worst
+from .gating import Gating
 from .hidden import YAML, sentence
+from .judging import worst
 from .notes import Notes
 from .people import ledger
 from .reports.github import told_github
@@ -328,7 +329,7 @@ class Summary:
             out.write_line(line)
         for line in self.over_budget:
             out.write_line(f"ERROR: {line}", red=True, bold=True)
-        for line in self.gating.lines():
+        for line in self.gating.lines(full=self.config.get_verbosity() > 0):
             out.write_line(line)
         for line in self.audit.lines():
             out.write_line(line)

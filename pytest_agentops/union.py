@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
-
-import pytest
 
 from .asked import asked, mode_of, verdict_of_runs
 from .errors import AgentOpsError
-from .gating import Gating, worst
+from .judging import Judging, Terms, worst
 from .reports.results import BuildVerdict, Results, stream
 from .schema.values import JsonObject, dumps
 from .schema.verdict import Metrics
@@ -25,34 +21,17 @@ class NoMerge(AgentOpsError):
     """These files cannot be one session's."""
 
 
-class _NoConfig:
-    """As much of pytest's configuration as judging asks for: there is no session."""
-
-    inipath = None
-
-    @property
-    def pluginmanager(self) -> _NoConfig:
-        return self
-
-    def get_plugin(self, name: str) -> None:
-        """None is there."""
-
-    def get_verbosity(self) -> int:
-        """Every gate is told with its figures."""
-        return 1
-
-
-class _UnionGating(Gating):
+class _UnionJudging(Judging):
     """Judges what ran; it runs nothing itself."""
 
-    def _confirm(self, groups: list[Group]) -> None:
+    def confirm(self, groups: list[Group]) -> None:
         named = [f"{gate.group or 'session'} {gate.name}" for gate in self.judged if gate.result == "fail" and gate.statistical]
         if any(group.gates.confirm for group in groups) and named:
             self.notes.append(f"not confirmed, since a merge runs nothing: {', '.join(named)}")
 
 
 class Union:
-    """Takes shards, one after the other; what it offers to `Gating` is what the session's summary does."""
+    """Takes shards, one after the other; what it offers to `Judging` is what the session's summary does."""
 
     def __init__(self, baseline: Path) -> None:
         self.results = Results()
@@ -73,7 +52,7 @@ class Union:
         self.shard_modes: set[str] = set()
         self._where: dict[tuple[str, str | None], Path] = {}
         self._baseline = baseline
-        self.gating: Gating | None = None
+        self.gating: Judging | None = None
 
     def add(self, path: Path) -> None:
         """One shard's results."""
@@ -121,7 +100,7 @@ class Union:
         self.modes.update(run["mode"] for run in runs)
         self.cases[case["suite"]] = self.cases.get(case["suite"], 0) + 1
 
-    # ---- what Gating asks
+    # ---- what Judging asks
 
     def is_part(self) -> bool:
         """Whether a case of the case folders is in no shard."""
@@ -140,14 +119,16 @@ class Union:
 
     def judge(self) -> None:
         """The gates of all suites, and those over the session."""
-        settings = SimpleNamespace(
+        file = self._baseline.absolute()
+        terms = Terms(
             baseline="check",
-            baseline_file=self._baseline.absolute(),
-            rootdir=self._baseline.absolute().parent,
-            gates=tuple(self.session_gates or ()),
+            file=file,
+            root=file.parent,
             mode=self.mode,
+            gates=tuple(self.session_gates or ()),
+            where="agentops_gates",
         )
-        self.gating = _UnionGating(cast("pytest.Config", _NoConfig()), cast("Any", settings), cast("Any", self))
+        self.gating = _UnionJudging(terms, self)
         self.gating.suites = self.asked
         self.gating.judge("")
 

@@ -11,6 +11,7 @@ import pytest
 from .commands import from_here
 from .errors import AgentOpsError, CaseFileError, Mistake
 from .parts import Parts
+from .schema.sentences import count
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -50,23 +51,14 @@ def lint_suite(config: pytest.Config, suite: LoadedSuite, parts: Mapping[str, Pa
 
 def _lint(suite: LoadedSuite, key: str, parts: Mapping[str, Parts]) -> tuple[Sequence[Finding], Sequence[str]]:
     from .policies import contracts_of
-    from .policy.lint.finding import World
     from .policy.lint.run import lint
+    from .policy.lint.world import world_of
 
     same = [variant for variant in suite.variants if variant.key == key]
     cases = [variant.case() for variant in same]
-    contracts = contracts_of(same[0], parts[key])
-    roles: dict[str, tuple[str, ...]] = {}
-    for file in parts[key].policies:
-        for role, members in (file.roles or {}).items():
-            roles[role] = tuple(dict.fromkeys((*roles.get(role, ()), *members)))
-    world = World(
-        contracts=contracts or {},
-        context=frozenset(name for case in cases for name in case.fields.context or {}),
-        principals=tuple(dict.fromkeys(case.fields.principal for case in cases if case.fields.principal is not None)),
-        roles=roles if any(file.roles is not None for file in parts[key].policies) else None,
-    )
-    report = lint([policy for file in parts[key].policies for policy in file.policies], world)
+    files = parts[key].policies
+    world = world_of(files, contracts_of(same[0], parts[key]) or {}, cases)
+    report = lint([policy for file in files for policy in file.policies], world)
     return report.findings, report.partial
 
 
@@ -131,11 +123,9 @@ class Workbench:
             shown = found if verbosity > 0 else found[:SHOWN] if verbosity == 0 else []
             for text in shown:
                 out.write_line(text if verbosity > 0 else text.partition("; ")[0].partition("\n")[0])
-            counts = "1 finding" if len(found) == 1 else f"{len(found)} findings"
             part = f", {len(shown)} shown" if len(shown) < len(found) else ""
-            out.write_line(
-                f"{counts} of the policy linter{part}; in full: {self._lint_command()}; as errors: --agent-policy-strict"
-            )
+            said = f"{count(len(found), 'finding')} of the policy linter{part}"
+            out.write_line(f"{said}; in full: {self._lint_command()}; as errors: --agent-policy-strict")
         if self.backtest:
             out.section("policy backtest")
             for text in self.backtest:

@@ -12,6 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from ..errors import AgentOpsError
+from ..schema.sentences import count
 from ..schema.suggest import did_you_mean
 from ..schema.values import JsonObject
 from ..scoring.comparison import Compared, compare
@@ -50,7 +51,7 @@ def _sides(options: argparse.Namespace) -> tuple[list[Tried], list[Tried], tuple
     files: list[Path] = options.files
     if options.variants is None:
         if len(files) != 2:
-            raise NoCompare(f"{len(files)} file{'s' if len(files) > 1 else ''}: expected two, or one with --variants A B")
+            raise NoCompare(f"{count(len(files), 'file')}: expected two, or one with --variants A B")
         first, second = ([tried(case) for case in _cases(path)] for path in files)
         return first, second, (str(files[0]), str(files[1]))
     if len(files) != 1:

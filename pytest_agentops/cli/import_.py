@@ -7,6 +7,8 @@ import re
 import sys
 from pathlib import Path
 
+from ..schema.sentences import count
+
 NAME = "import"
 HELP = "turn recorded conversations into a suite and its cassettes"
 
@@ -52,10 +54,6 @@ def run(options: argparse.Namespace) -> int:
         print(f"{source.as_posix()}: there is no run to import", file=sys.stderr)
         return 1
     wrote = f"{done.written} files written" if done.written else "nothing to write, the files say the same already"
-    print(f"{done.suite_file.as_posix()}: {_count(done.cases, 'case')}, {_count(done.runs, 'run')}; {wrote}")
+    print(f"{done.suite_file.as_posix()}: {count(done.cases, 'case')}, {count(done.runs, 'run')}; {wrote}")
     print(f"replay them: pytest --agent-evals {done.suite_file.as_posix()}")
     return 1 if done.refused else 0
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"

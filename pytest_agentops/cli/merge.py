@@ -46,7 +46,7 @@ def _tell(made: Union, options: argparse.Namespace) -> None:
     assert made.gating is not None
     suites = {name: tally.metrics().as_json() for name, tally in made.suites.items()}
     print(table(suites, made.total.metrics().as_json()))
-    for line in [*made.gating.lines(), *made.failed, *made.over_budget()]:
+    for line in [*made.gating.lines(full=True), *made.failed, *made.over_budget()]:
         print(line)
     count = f"{len(made.results)} cases of {len(options.files)} files"
     part = ", not all cases ran" if made.is_part() else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
 NAME = "schema"
@@ -22,7 +21,7 @@ def run(options: argparse.Namespace) -> int:
     if options.output is None:
         print(text, end="" if text.endswith("\n") else "\n")
         return 0
-    temp = options.output.with_name(f".{options.output.name}.{os.getpid()}.tmp")
-    temp.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")
-    os.replace(temp, options.output)
+    from ..schema.disk import write_text
+
+    write_text(options.output, text if text.endswith("\n") else text + "\n")
     return 0

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from ..errors import CaseFileError, Mistake
 from ..schema.document import read
 from ..schema.gates import LIMITS, Gates
+from ..schema.sentences import count
 from ..schema.suggest import did_you_mean
 from ..schema.validate import Schema
 from ..schema.values import Json, JsonObject, digest
@@ -33,16 +34,13 @@ def check(gates: Mapping[str, Json], variants: Sequence[Variant], say: Say) -> N
     k = (gates.get("pass_hat_k") or {}).get("k")
     fewest = min((variant.trials for variant in variants), default=None)
     if k is not None and fewest is not None and k > fewest:
-        say(("pass_hat_k", "k"), f"k: {k}, and a case has {_trials(fewest)}", f"expected at most {fewest}", "give it more trials")
+        has = f"k: {k}, and a case has {count(fewest, 'trial')}"
+        say(("pass_hat_k", "k"), has, f"expected at most {fewest}", "give it more trials")
     known = sorted({tag for variant in variants for tag in variant.tags})
     for index, tag in enumerate((gates.get("critical") or {}).get("tags") or ()):
         if variants and tag not in known:
             words = f"expected one of {', '.join(known)}" if known else "no case has a tag"
             say(("critical", "tags", index), f"critical: no case has the tag {tag!r}", words, did_you_mean(tag, known))
-
-
-def _trials(number: int) -> str:
-    return "1 trial" if number == 1 else f"{number} trials"
 
 
 def _range(name: str, spec: JsonObject, say: Say) -> None:

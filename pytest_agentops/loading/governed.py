@@ -7,14 +7,13 @@ from pathlib import Path
 
 from ..schema import operators
 from ..schema.case import DETECTORS
+from ..schema.governed import SHARED
 from ..schema.suggest import did_you_mean
 from ..schema.values import JsonObject
 
 Say = Callable[..., None]
 Place = tuple[str | int, ...]
 
-SHARED = ("usd", "tokens", "steps", "tool_calls")
-"""Limits of which a share may be asked for."""
 _ACTS = ("model", "writes", "require_approval")
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from ..errors import CaseFileError, Mistake
 from ..schema.case import ID_PATTERN, Case, CaseFields
+from ..schema.disk import read_bytes
 from ..schema.document import Document, no_gc, read
 from ..schema.parsed import ParsedCache
-from ..schema.raw_file import read_bytes
 from ..schema.suggest import did_you_mean
 from ..schema.values import JsonObject, NotJson, dumps, jsonable
 from . import amounts, gates, governed, places, rules, shape

@@ -27,6 +27,12 @@ class TooBig:
     size: int
 
 
+def finest(make: Callable[..., Builder], cap: int) -> Table | TooBig:
+    """A table with each constant a cell of its own; where that is too big, with what conditions do not tell apart as one."""
+    table = make(fine=True).build(cap)
+    return table if isinstance(table, Table) else make(fine=False).build(cap)
+
+
 class Builder:
     """Collects what is asked of a table, then makes it."""
 

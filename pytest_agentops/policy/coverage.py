@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 from typing import Literal, TypeAlias
 
 from ..schema.contract import Contract
@@ -16,10 +17,12 @@ from ..schema.policy import Request
 from . import words
 from .attributes import Kind, Values
 from .binding import BoundTool, bind
+from .builder import CAP, finest
 from .cells import Cells, Predicate, canonical
 from .conditions import Comparison, Constant, Length
 from .lint.decisions import take_turns
 from .model import LimitRule, LogRule, Placed, Policy, WindowRule
+from .opinion import amount_of, deciding_rule, is_above
 from .regions import attribute_of, builder_for, request_at
 from .table import Table, each
 
@@ -88,19 +91,15 @@ def total(covered: Iterable[Covered], kind: PointKind | None = None) -> Share:
     return Share(sum(s.covered for s in shares), sum(s.reachable for s in shares), sum(s.total for s in shares))
 
 
-def coverage(policy: Policy, contract: Contract, calls: Sequence[Request], *, cap: int = 200_000) -> Covered:
+def coverage(policy: Policy, contract: Contract, calls: Sequence[Request], *, cap: int = CAP) -> Covered:
     """What these calls of the contract's tool exercise of the policy."""
     tool = bind([policy], {contract.name: contract}).tools[contract.name]
     shadow = [b for b in tool.shadow if b.policy is policy]
     tool = BoundTool(tool.contract, tool.tier, tool.declared, tool.facts, (*tool.enforced, *shadow), ())
     out = Covered(policy, contract.name, len(calls))
-    builder = builder_for([tool], fine=True)
-    table = builder.build(cap)
-    if not isinstance(table, Table):
-        builder = builder_for([tool])
-        table = builder.build(cap)
+    table = finest(partial(builder_for, [tool]), cap)
     whole = table if isinstance(table, Table) else None
-    out.partial = tuple(builder.partial) if whole is not None else (f"{table.size} cells are too many: they are not counted",)
+    out.partial = whole.partial if whole is not None else (f"{table.size} cells are too many: they are not counted",)
     seen = _Seen(tool, calls)
     out.points += _rules(policy, tool, seen, whole)
     out.points += _comparisons(policy, tool, seen, whole)
@@ -122,7 +121,8 @@ class _Seen:
 
 
 def _rules(policy: Policy, tool: BoundTool, seen: _Seen, table: Table | None) -> Iterator[Point]:
-    decided = {_decider(policy, values) for _, values in seen.calls}
+    (bound,) = (bound for bound in tool.enforced if bound.policy is policy)
+    decided = {deciding_rule(bound, request, values) for request, values in seen.calls}
     can = None if table is None else {turn.rule.id for turn in take_turns(table, policy) if turn.decides}
     for rule in policy.rules:
         exact = table is not None and table.is_exact(rule.condition)
@@ -130,25 +130,6 @@ def _rules(policy: Policy, tool: BoundTool, seen: _Seen, table: Table | None) ->
         yield Point("rules", f"rule {rule.id} decides", rule.where, rule.id in decided, reachable)
     for placed in (*policy.logs, *policy.windows, *policy.limits):
         yield from _duty(placed, seen, table)
-
-
-def _decider(policy: Policy, values: Values) -> str | None:
-    """The rule that decides in this policy, as the order of evaluation has it; None if none does."""
-    from .opinion import misfit
-
-    for declared in policy.attributes:
-        found = values.get(declared.path)
-        if declared.required if found is None else misfit(declared, found):
-            return None
-    truths = [(rule, True if rule.condition is None else rule.condition.holds(values)) for rule in policy.denies]
-    denied = next((rule.id for rule, true in truths if true), None)
-    if denied is not None or any(true is None for _, true in truths):
-        return denied
-    for rule in policy.ordered:
-        true = True if rule.condition is None else rule.condition.holds(values)
-        if true is not False:
-            return rule.id if true else None
-    return None
 
 
 def _duty(placed: Placed, seen: _Seen, table: Table | None) -> Iterator[Point]:
@@ -168,10 +149,8 @@ def _duty(placed: Placed, seen: _Seen, table: Table | None) -> Iterator[Point]:
 
 
 def _over(limit: LimitRule, request: Request, values: Values) -> bool | None:
-    found = (Kind.NUMBER, 1) if limit.sum is None else values.get(limit.sum.path)
-    if found is None or found[0] is not Kind.NUMBER:
-        return None
-    return request.spent.get(limit.key, Decimal(0)) + max(Decimal(found[1]), Decimal(0)) > limit.max
+    amount = amount_of(limit, values)
+    return None if amount is None else is_above(limit, request.spent.get(limit.key, Decimal(0)), amount)
 
 
 # --- comparisons

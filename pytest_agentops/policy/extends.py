@@ -181,8 +181,7 @@ def _renamed(rule: Placed, base: Policy, policy: Policy) -> Any:
 
 def _same_ids(policy: Policy, inherited: Sequence[Placed], keys: Keys) -> None:
     known = {rule.id: rule for rule in inherited}
-    own: tuple[Placed, ...] = (*policy.rules, *policy.logs, *policy.windows, *policy.limits)
-    for rule in own:
+    for rule in policy.placed:
         other = known.get(rule.id)
         if other is not None:
             source: Source = rule.source

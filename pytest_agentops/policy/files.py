@@ -64,18 +64,28 @@ _STARS = 4
 
 def load(path: Path, rootdir: Path) -> PolicyFile:
     """Read a policy file; raises `CaseFileError` with all its mistakes."""
+    return from_document(document_at(path, rootdir), resolve=on_disk(rootdir))
+
+
+def document_at(path: Path, rootdir: Path) -> Document:
+    """The YAML at `path`, which messages name from `rootdir`; raises `CaseFileError`."""
     file = os.path.relpath(path, rootdir).replace(os.sep, "/")
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error.strerror or error)
         raise CaseFileError([Mistake(file=file, line=1, col=1, found=f"the file cannot be read: {why}")]) from None
-    return load_text(text, file=file, resolve=on_disk(rootdir))
+    return document_of(text, file)
+
+
+def document_of(text: str, file: str) -> Document:
+    """The same of a text."""
+    return read(text, file=file, deep=("policies",))
 
 
 def load_text(text: str, *, file: str, resolve: Resolve | None = None, chain: Chain = ()) -> PolicyFile:
     """The policies that `text` writes; raises `CaseFileError` with all its mistakes."""
-    return from_document(read(text, file=file, deep=("policies",)), resolve=resolve, chain=chain)
+    return from_document(document_of(text, file), resolve=resolve, chain=chain)
 
 
 def from_document(document: Document, *, resolve: Resolve | None = None, chain: Chain = ()) -> PolicyFile:
@@ -185,7 +195,7 @@ def _policy(keys: Keys, roles: Mapping[str, tuple[str, ...]] | None, base: Polic
     )
     if base is not None:
         policy = joined(policy, base, keys)
-    count = sum(map(len, (policy.rules, policy.logs, policy.windows, policy.limits)))
+    count = len(policy.placed)
     if count > MAX_RULES:
         keys.wrong("rules", f"{count} rules", f"at most {MAX_RULES} in one policy", "split it")
     read_by = {a.path for _, condition in policy.conditions for a in condition.attributes}
@@ -198,7 +208,7 @@ def _policy(keys: Keys, roles: Mapping[str, tuple[str, ...]] | None, base: Polic
 
 def _of_base(base: Policy, reader: RuleReader, keys: Keys) -> None:
     """Tests may name inherited rules; whom they ask must have people in this file, too."""
-    for rule in (*base.rules, *base.logs, *base.windows, *base.limits):
+    for rule in base.placed:
         reader.out.names.setdefault(inherited_name(rule, base), keys.notes.line(keys.at("extends")))
     asked = [*(rule.need for rule in base.rules), *(limit.need for limit in base.limits)]
     for need in (*asked, base.default_need, base.on_unknown):

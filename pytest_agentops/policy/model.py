@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, TypeAlias
@@ -64,6 +64,11 @@ class Rule(Placed):
     """Who must agree, for require_approval."""
     note: str = ""
     """The rule's `reason:`, for people."""
+
+    @property
+    def effect(self) -> tuple[Verdict, ApprovalNeed | None]:
+        """What it does, for comparing it with another."""
+        return self.verdict, self.need
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,9 +187,13 @@ class Policy:
         return tuple(rule for rule in self.rules if rule.verdict != "deny")
 
     @property
+    def placed(self) -> tuple[Placed, ...]:
+        """Everything under `rules`, by kind."""
+        return (*self.rules, *self.logs, *self.windows, *self.limits)
+
+    @property
     def conditions(self) -> tuple[tuple[Placed, Condition], ...]:
-        placed: tuple[Placed, ...] = (*self.rules, *self.logs, *self.windows, *self.limits)
-        return tuple((p, p.condition) for p in placed if p.condition is not None)
+        return tuple((p, p.condition) for p in self.placed if p.condition is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,3 +206,12 @@ class PolicyFile:
     """The pin: of the policies without their tests."""
     roles: Mapping[str, tuple[str, ...]] | None = None
     """Who has which role, where the file says so."""
+
+
+def roles_of(files: Iterable[PolicyFile]) -> dict[str, frozenset[str]]:
+    """Who has which role: of several files that name one, who stands in all of them, so that no file widens another."""
+    found: dict[str, frozenset[str]] = {}
+    for file in files:
+        for role, people in (file.roles or {}).items():
+            found[role] = found.get(role, frozenset(people)) & frozenset(people)
+    return found

@@ -8,9 +8,10 @@ from decimal import Context, Decimal
 from ..schema.call import Reason
 from ..schema.policy import VERDICT_ORDER, ApprovalNeed, Charge, Request, Verdict
 from ..schema.tier import Tier
+from . import words
 from .attributes import Kind, Prepared, Values
 from .binding import Bound, BoundTool
-from .conditions import Condition
+from .conditions import Condition, Lookup
 from .model import Declared, LimitRule, Placed, Policy, Rule
 from .needs import united
 from .tiers import default_of, people
@@ -49,16 +50,25 @@ class Opinion:
 
 def opinion(bound: Bound, tool: BoundTool, request: Request, values: Values) -> Opinion:
     """The policy's verdict with limits and the tier's floor."""
+    found = _by_rules(bound, request, values) or _default(bound, tool)
+    return found if found.verdict == "deny" else _floored(_limited(found, bound.policy, request, values), bound, tool)
+
+
+def deciding_rule(bound: Bound, request: Request, values: Values) -> str | None:
+    """The rule that decides in this policy, before its limits; None where none does, or where one cannot be decided."""
+    found = _by_rules(bound, request, values)
+    return found.rule if found is not None and found.reason == "rule" else None
+
+
+def _by_rules(bound: Bound, request: Request, values: Values) -> Opinion | None:
     policy = bound.policy
-    found = (
+    return (
         _scopes(policy, request)
         or _attributes(policy, values)
         or _denied(bound, values)
         or _closed(policy, request, values)
         or _ordered(bound, values)
-        or _default(bound, tool)
     )
-    return found if found.verdict == "deny" else _floored(_limited(found, policy, request, values), bound, tool)
 
 
 def _scopes(policy: Policy, request: Request) -> Opinion | None:
@@ -173,7 +183,7 @@ def _ordered(bound: Bound, values: Values) -> Opinion | None:
         if holds is None:
             return _unknown_rule(bound, rule, values)
         needs = (rule.need,) if rule.need is not None else ()
-        word = "allowed" if rule.verdict == "allow" else f"approval of {_who(needs)} asked for"
+        word = "allowed" if rule.verdict == "allow" else f"approval of {words.people(needs)} asked for"
         return Opinion(
             verdict=rule.verdict,
             reason="rule",
@@ -190,12 +200,6 @@ def _unknown_rule(bound: Bound, rule: Rule, values: Values) -> Opinion:
     found = _undecided(rule, values, 5)
     need = bound.policy.on_unknown
     return found if need is None else replace(found, verdict="require_approval", needs=(need,))
-
-
-def _who(needs: tuple[ApprovalNeed, ...]) -> str:
-    return " and ".join(
-        f"{need.count} x {need.role or 'anybody'}" if need.count > 1 else need.role or "anybody" for need in needs
-    )
 
 
 def _default(bound: Bound, tool: BoundTool) -> Opinion:
@@ -228,21 +232,21 @@ def by_tier(tool: BoundTool, *, thresholds: bool = False) -> Opinion:
 def _limited(found: Opinion, policy: Policy, request: Request, values: Values) -> Opinion:
     for limit in policy.limits:
         holds = _holds(limit, values)
-        amount = _amount(limit, values)
+        amount = amount_of(limit, values)
         spent = request.spent.get(limit.key, Decimal(0))
         if holds is False:
             continue
         if holds is None or amount is None or not spent.is_finite():
             return _undecided_limit(limit, values)
         found.charges = (*found.charges, Charge(limit=limit.key, amount=amount))
-        if _EXACT.add(spent, amount) > limit.max:
+        if is_above(limit, spent, amount):
             found = _over(found, limit)
         if found.verdict == "deny":
             return found
     return found
 
 
-def _amount(limit: LimitRule, values: Values) -> Decimal | None:
+def amount_of(limit: LimitRule, values: Lookup) -> Decimal | None:
     """What this call adds: one call, or the attribute; less than nothing adds nothing."""
     if limit.sum is None:
         return Decimal(1)
@@ -250,6 +254,11 @@ def _amount(limit: LimitRule, values: Values) -> Decimal | None:
     if found is None or found[0] is not Kind.NUMBER:
         return None
     return max(Decimal(found[1]), Decimal(0))
+
+
+def is_above(limit: LimitRule, spent: Decimal, amount: Decimal) -> bool:
+    """Whether the call would go above the limit."""
+    return _EXACT.add(spent, amount) > limit.max
 
 
 def _undecided_limit(limit: LimitRule, values: Values) -> Opinion:
@@ -268,7 +277,7 @@ def _over(found: Opinion, limit: LimitRule) -> Opinion:
     if limit.need is None:
         verdict, message = "deny", _by("denied", limit, f"the limit of {top} is used up")
     else:
-        verdict, message = "require_approval", _by(f"approval of {_who((limit.need,))} asked for", limit, f"above {top}")
+        verdict, message = "require_approval", _by(f"approval of {words.people((limit.need,))} asked for", limit, f"above {top}")
     return replace(
         found,
         verdict=verdict,

@@ -89,17 +89,18 @@ def chosen(policies: Sequence[Policy], run: PlayedRun) -> tuple[Policy, ...]:
     """
     if run.policies is None:
         return tuple(policies)
-    named = {_last(file) for file in run.policies}
-    mine = tuple(policy for policy in policies if _last(policy.file) in named)
+    named = {file_name(file) for file in run.policies}
+    mine = tuple(policy for policy in policies if file_name(policy.file) in named)
     return mine or (tuple(policies) if len({policy.file for policy in policies}) == 1 else ())
 
 
 def concerns(policies: Sequence[Policy], run: PlayedRun) -> bool:
     """Whether the run's case names one of these files."""
-    return run.policies is None or bool({_last(f) for f in run.policies} & {_last(policy.file) for policy in policies})
+    return run.policies is None or bool({file_name(f) for f in run.policies} & {file_name(policy.file) for policy in policies})
 
 
-def _last(file: str) -> str:
+def file_name(file: str) -> str:
+    """By what files of two sides are matched: the last part of ``cases/policy.yaml`` and of ``HEAD:cases/policy.yaml``."""
     return file.replace(":", "/").rpartition("/")[2]
 
 
@@ -108,11 +109,11 @@ class Binder:
 
     def __init__(self, policies: Sequence[Policy], other_side: Sequence[Policy] = ()) -> None:
         self.policies = policies
-        self._compared = {_last(policy.file) for policy in (*policies, *other_side)}
+        self._compared = {file_name(policy.file) for policy in (*policies, *other_side)}
         self._known: dict[tuple[int, tuple[str, ...], frozenset[str]], Policies] = {}
 
     def of(self, run: PlayedRun) -> Policies:
-        mine = (*chosen(self.policies, run), *(p for p in run.own if _last(p.file) not in self._compared))
+        mine = (*chosen(self.policies, run), *(p for p in run.own if file_name(p.file) not in self._compared))
         called = frozenset(call.tool for call in run.calls if call.tool not in run.contracts)
         key = (id(run.contracts), tuple(policy.where for policy in mine), called)
         if key not in self._known:

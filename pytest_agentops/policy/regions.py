@@ -20,10 +20,11 @@ from .axis import Entry
 from .binding import Bound, BoundTool, Policies
 from .builder import Builder
 from .cells import Cell, Cells, Predicate, canonical
+from .conditions import Condition
 from .decide import decide
 from .domain import MISSING
 from .model import Declared, LimitRule, Policy
-from .opinion import misfit
+from .opinion import amount_of, is_above, misfit
 from .table import Table, each
 from .tiers import EVIDENCE
 from .windows import Window
@@ -50,7 +51,7 @@ def builder_for(tools: Sequence[BoundTool], *, fine: bool = False) -> Builder:
     builder = Builder(first.contract, first.declared, first.facts, fine=fine)
     policies = [bound.policy for tool in tools for bound in tool.enforced]
     for policy in policies:
-        need_conditions(builder, policy)
+        _need_conditions(builder, policy, (condition for _, condition in policy.conditions))
         if policy.scopes:
             _need_scopes(builder, policy)
     _need_windows(builder, [rule.window for policy in policies for rule in policy.windows])
@@ -62,10 +63,17 @@ def builder_for(tools: Sequence[BoundTool], *, fine: bool = False) -> Builder:
     return builder
 
 
-def need_conditions(builder: Builder, policy: Policy) -> None:
-    """The conditions and declared attributes of a policy."""
-    for _, condition in policy.conditions:
-        builder.condition(condition)
+def rules_builder(policy: Policy, tool: BoundTool, *, fine: bool = False) -> Builder:
+    """A builder that knows what the rules that decide look at, and the declared attributes; no duties, windows or limits."""
+    builder = Builder(tool.contract, tool.declared, tool.facts, fine=fine)
+    _need_conditions(builder, policy, (rule.condition for rule in policy.rules))
+    return builder
+
+
+def _need_conditions(builder: Builder, policy: Policy, conditions: Iterable[Condition | None]) -> None:
+    for condition in conditions:
+        if condition is not None:
+            builder.condition(condition)
     for declared in policy.attributes:
         fits(builder, declared)
 
@@ -147,12 +155,8 @@ def _over(builder: Builder, limit: LimitRule) -> Predicate:
     path = None if limit.sum is None else canonical(limit.sum.path, builder.declared)
 
     def holds(cell: Cell) -> bool | None:
-        if path is None:
-            return bool(cell.values[spent] + 1 > limit.max)
-        found = cell.get(path)
-        if found is None or found[0] is not Kind.NUMBER:
-            return None
-        return bool(cell.values[spent] + max(Decimal(found[1]), Decimal(0)) > limit.max)
+        amount = amount_of(limit, cell)
+        return None if amount is None else is_above(limit, cell.values[spent], amount)
 
     paths = (spent,) if path is None else (path, spent)
     return builder.add(Predicate(("over", limit.id, path, limit.max), paths, holds, crossing=False))
@@ -325,10 +329,8 @@ def attribute_of(tool: BoundTool, request: Request) -> Any:
         return before if before in (0, limit.max) else limit.max if over(limit, before) else Decimal(0)
 
     def over(limit: LimitRule, before: Decimal) -> bool:
-        found = (Kind.NUMBER, 1) if limit.sum is None else values.get(canonical(limit.sum.path, tool.declared))
-        if found is None or found[0] is not Kind.NUMBER:
-            return False
-        return before + max(Decimal(found[1]), Decimal(0)) > limit.max
+        amount = amount_of(limit, Values(request, tool.declared, tool.facts))
+        return amount is not None and is_above(limit, before, amount)
 
     return get
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .attributes import Path
 from .axis import Axis, Entry
 from .cells import Cell, Cells, Predicate
-from .conditions import Condition
+from .conditions import All, Condition, Node, Not, Some
 
 if TYPE_CHECKING:
     from .builder import Builder
@@ -158,20 +158,19 @@ class Table:
         return " and ".join(said) or "every call"
 
 
-def combine(node: Any, truths: Iterator[tuple[Cells, Cells]], every: Cells) -> tuple[Cells, Cells]:
+def combine(node: Node, truths: Iterator[tuple[Cells, Cells]], every: Cells) -> tuple[Cells, Cells]:
     """Three-valued logic over sets: where a condition is true, and where it is unknown, from those of its comparisons."""
-    kind = type(node).__name__
-    if kind == "Not":
+    if isinstance(node, Not):
         true, unknown = combine(node.of, truths, every)
         return every & ~(true | unknown), unknown
-    if kind == "All":
+    if isinstance(node, All):
         true, false = every, 0
         for part in node.parts:
             yes, maybe = combine(part, truths, every)
             true &= yes
             false |= every & ~(yes | maybe)
         return true, every & ~(true | false)
-    if kind == "Some":
+    if isinstance(node, Some):
         true, false = 0, every
         for part in node.parts:
             yes, maybe = combine(part, truths, every)

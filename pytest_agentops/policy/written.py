@@ -97,8 +97,7 @@ def _key(rule: Placed) -> str:
 
 
 def _rules(policy: Policy) -> list[Placed]:
-    every: tuple[Placed, ...] = (*policy.rules, *policy.logs, *policy.windows, *policy.limits)
-    return sorted(every, key=lambda rule: (rule.file == policy.file, rule.line))
+    return sorted(policy.placed, key=lambda rule: (rule.file == policy.file, rule.line))
 
 
 def text_of(rule: Placed) -> str:

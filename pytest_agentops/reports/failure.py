@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ..schema import money
 from ..schema.case import Case
 from ..schema.run import Problem, Run
+from ..schema.sentences import count
 from ..schema.values import Json, dumps
 from ..schema.verdict import CheckResult, Verdict
 
@@ -37,8 +38,8 @@ def _headline(runs: Sequence[Run], verdict: Verdict) -> str:
     what = _what_failed([run for run in runs if not run.success])
     if verdict.trials <= 1:
         return what or verdict.why or "no trial passed"
-    count = f"{verdict.successes} of {verdict.trials} trials passed, wanted {verdict.wanted}"
-    return f"{count}: {what}" if what else count
+    rate = f"{verdict.successes} of {verdict.trials} trials passed, wanted {verdict.wanted}"
+    return f"{rate}: {what}" if what else rate
 
 
 def _what_failed(failed: Sequence[Run]) -> str:
@@ -135,7 +136,7 @@ def _facts(run: Run) -> str:
     """How the run went, in one line."""
     usage = f"{run.usage.input}+{run.usage.output} tokens" if run.usage else "tokens unknown"
     cost = f"${money.text(run.cost_usd)}" if run.cost_usd is not None else "cost unknown"
-    steps, calls = _count(run.steps, "step"), _count(len(run.calls), "tool call")
+    steps, calls = count(run.steps, "step"), count(len(run.calls), "tool call")
     labels = f", {', '.join(run.labels)}" if run.labels else ""
     return f"{run.mode}: {run.outcome} after {steps} and {calls}, {cost}, {usage}{labels}"
 
@@ -243,7 +244,3 @@ def _cut_lines(text: str) -> str:
     if len(lines) <= TRACE_LINES:
         return "\n".join(lines)
     return "\n".join([lines[0], f"... {len(lines) - TRACE_LINES} lines", *lines[-TRACE_LINES + 1 :]])
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"

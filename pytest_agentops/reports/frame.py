@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..schema.disk import replacing
 from ..schema.values import Json, JsonObject, dumps
 from .results import load
 
@@ -56,7 +57,8 @@ def load_results(path: str | os.PathLike[str] = ".agentops/results.json") -> pd.
 def csv(results: Path, path: Path) -> None:
     """The report ``csv``: a head, then a line a run; unknown is empty, true and false are ``True`` and ``False``."""
     frame = load_results(results)
-    _whole(path, lambda temp: frame.to_csv(temp, index=False, lineterminator="\n"))
+    with replacing(path) as temp:
+        frame.to_csv(temp, index=False, lineterminator="\n")
 
 
 def parquet(results: Path, path: Path) -> None:
@@ -66,18 +68,8 @@ def parquet(results: Path, path: Path) -> None:
     if find_spec("pyarrow") is None:
         raise OSError("pyarrow is not installed: pip install pyarrow")
     frame = load_results(results)
-    _whole(path, lambda temp: frame.to_parquet(temp, index=False, engine="pyarrow"))
-
-
-def _whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Written beside the file and then put in its place: whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temp = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        write(temp)
-        os.replace(temp, path)
-    finally:
-        temp.unlink(missing_ok=True)
+    with replacing(path) as temp:
+        frame.to_parquet(temp, index=False, engine="pyarrow")
 
 
 def _rows(results: JsonObject) -> Iterator[JsonObject]:

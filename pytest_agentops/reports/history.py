@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
 from ..errors import AgentOpsError
+from ..schema.disk import append_line
 from ..schema.values import Json, JsonObject, dumps, loads
 from . import git
 from .results import cases_of, stream
@@ -54,13 +54,9 @@ def remember(results: Path, head: JsonObject | None = None, *, now: dt.datetime 
     cases, where that is known already.
     """
     path = results.with_name(NAME)
-    line = dumps(_entry(results, head or stream(results)[0], now or dt.datetime.now(dt.UTC))) + "\n"
+    line = dumps(_entry(results, head or stream(results)[0], now or dt.datetime.now(dt.UTC)))
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666)
-        try:
-            os.write(handle, line.encode())  # one write: two sessions at once give two lines
-        finally:
-            os.close(handle)
+        append_line(path, line)  # two sessions at once give two lines
     except OSError as error:
         return [f"{path}: the history cannot be written: {error.strerror or error}"]
     return []

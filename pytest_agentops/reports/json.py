@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
+
+from ..schema.disk import replacing
 
 
 def write(results: Path, path: Path) -> None:
     """Copy the results file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temp = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
+    with replacing(path) as temp:
         shutil.copyfile(results, temp)
-        os.replace(temp, path)
-    finally:
-        temp.unlink(missing_ok=True)

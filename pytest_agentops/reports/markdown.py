@@ -12,7 +12,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from ..errors import BaselineError
+from ..schema.disk import write_text
 from ..schema.money import total
+from ..schema.sentences import count
 from ..schema.values import Json, JsonObject
 from ..scoring.baseline import NAME, Baseline, read_baseline
 from ..scoring.tried import Tried, tried
@@ -30,13 +32,7 @@ _RANK = ("fail", "not_comparable", "inconclusive", "not_judged", "pass")
 
 def write(results: Path, path: Path) -> None:
     """Write it, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temp = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        temp.write_text(page(results), encoding="utf-8", newline="\n")
-        os.replace(temp, path)
-    finally:
-        temp.unlink(missing_ok=True)
+    write_text(path, page(results))
 
 
 def append(results: Path, path: Path) -> None:
@@ -85,9 +81,9 @@ def _verdict(results: JsonObject, cases: int, bad: int) -> Iterator[str]:
     yield f"## {_SIGNS.get(verdict, '❌')} agent evals: {verdict.replace('_', ' ')}"
     yield ""
     metrics = results["metrics"]
-    what = f"{_count(cases, 'case')}, {_count(metrics.get('runs', 0), 'run')}, mode {results['mode']}"
+    what = f"{count(cases, 'case')}, {count(metrics.get('runs', 0), 'run')}, mode {results['mode']}"
     part = ", **not all cases ran**" if results.get("selection") == "partial" else ""
-    yield f"{what}{part}. {_count(bad, 'case')} failed." if bad else f"{what}{part}. No case failed."
+    yield f"{what}{part}. {count(bad, 'case')} failed." if bad else f"{what}{part}. No case failed."
 
 
 def _gates(results: JsonObject) -> Iterator[str]:
@@ -108,7 +104,7 @@ def _gates(results: JsonObject) -> Iterator[str]:
     if len(told) > SHOWN_SUITES:
         yield f"- and {len(told) - SHOWN_SUITES} more that did not pass"
     if passed:
-        yield f"- ✅ {_count(passed, 'gate')} passed"
+        yield f"- ✅ {count(passed, 'gate')} passed"
     yield ""
 
 
@@ -212,7 +208,7 @@ def _age(root: Path, path: Path) -> Iterator[str]:
         yield f"Baseline: `{file}`, its age is not known here (no git history)."
     else:
         changed = ", changed since" if found.changed else ""
-        yield f"Baseline: `{file}` of {found.day}, {_count(found.commits, 'commit')} ago{changed}."
+        yield f"Baseline: `{file}` of {found.day}, {count(found.commits, 'commit')} ago{changed}."
     yield ""
 
 
@@ -223,8 +219,8 @@ def _case(case: JsonObject, root: Path) -> str:
     name = case["id"] if case.get("variant") is None else f"{case['id']}~{case['variant']}"
     runs = case.get("trials") or []
     failed = [run for run in runs if not run.get("success")]
-    count = f" {len(runs) - len(failed)} of {len(runs)} trials passed." if len(runs) > 1 else ""
-    lines = [f"- [{name}]({_link(case, root)}):{count} {_code(_why(case, failed))}"]
+    passed = f" {len(runs) - len(failed)} of {len(runs)} trials passed." if len(runs) > 1 else ""
+    lines = [f"- [{name}]({_link(case, root)}):{passed} {_code(_why(case, failed))}"]
     return "\n".join(lines)
 
 
@@ -274,7 +270,7 @@ def _fitted(head: str, cases: Sequence[str], limit: int) -> str:
 
 
 def _left(number: int) -> str:
-    return f"- and {_count(number, 'more failed case')}, for which there is no room here; `.agentops/results.json` has them all\n"
+    return f"- and {count(number, 'more failed case')}, for which there is no room here; `.agentops/results.json` has them all\n"
 
 
 def _cut(text: str, limit: int) -> str:
@@ -282,7 +278,3 @@ def _cut(text: str, limit: int) -> str:
         return text
     note = "\n\n(cut here: it is longer than a comment may be; `.agentops/results.json` has all)\n"
     return text[: limit - len(note)].rpartition("\n")[0] + note
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"

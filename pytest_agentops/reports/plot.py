@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 from ..errors import AgentOpsError
+from ..schema.disk import replacing
 from .history import History
 from .scorecard import Slos
 
@@ -40,15 +40,12 @@ def plot(history: History, slos: Slos, path: Path, *, last: int) -> None:
             panel.set_title(title)
             panel.tick_params(axis="x", rotation=30)
         axes.flat[0].legend(fontsize="small")
-        temp = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+        kind = path.suffix.lower().removeprefix(".")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            figure.savefig(temp, metadata={"Date": None} if path.suffix.lower() == ".svg" else None)
-            os.replace(temp, path)
+            with replacing(path) as temp:
+                figure.savefig(temp, format=kind, metadata={"Date": None} if kind == "svg" else None)
         except OSError as error:
             raise NoPlot(f"--plot {path}: it cannot be written: {error.strerror or error}") from None
-        finally:
-            temp.unlink(missing_ok=True)
 
 
 def _panel(panel: Any, history: History, slos: Slos, key: str, name: str, last: int) -> None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, TypeAlias
 
 from ..errors import AgentOpsError
+from ..schema.disk import replacing
 from ..schema.values import Json, JsonObject, dumps, loads
 
 VERSION = 1
@@ -96,26 +97,20 @@ class Results:
             **({"gates": list(gates)} if gates else {}),
             **({"asked": asked} if asked is not None else {}),
         }
-        temp = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temp.open("w", encoding="utf-8", newline="\n") as out:
-                out.write("{\n")
-                for key, value in head.items():
-                    if key == "suites":  # one at a time: there may be thousands
-                        texts = (f"{dumps(name)}:{dumps(suite)}" for name, suite in value.items())
-                        out.write(f"{dumps(key)}: {{")
-                        out.writelines(f"{',' if number else ''}{text}" for number, text in enumerate(texts))
-                        out.write("},\n")
-                    else:
-                        out.write(f"{dumps(key)}: {dumps(value)},\n")
-                out.write('"cases": [')
-                for number, text in enumerate(self.texts()):
-                    out.write(("," if number else "") + "\n" + text)
-                out.write("\n]\n}\n")
-            os.replace(temp, path)
-        finally:
-            temp.unlink(missing_ok=True)
+        with replacing(path) as temp, temp.open("w", encoding="utf-8", newline="\n") as out:
+            out.write("{\n")
+            for key, value in head.items():
+                if key == "suites":  # one at a time: there may be thousands
+                    texts = (f"{dumps(name)}:{dumps(suite)}" for name, suite in value.items())
+                    out.write(f"{dumps(key)}: {{")
+                    out.writelines(f"{',' if number else ''}{text}" for number, text in enumerate(texts))
+                    out.write("},\n")
+                else:
+                    out.write(f"{dumps(key)}: {dumps(value)},\n")
+            out.write('"cases": [')
+            for number, text in enumerate(self.texts()):
+                out.write(("," if number else "") + "\n" + text)
+            out.write("\n]\n}\n")
         return head
 
     def close(self) -> None:
@@ -192,11 +187,7 @@ def _lines_of(path: Path) -> Iterator[JsonObject]:
         else:
             raise ValueError("there is no list of cases")
         yield loads("".join(above).rstrip().rstrip(",") + "}")
-        for line in file:
-            if line == "]\n":
-                return
-            yield loads(line.rstrip("\n").removesuffix(","))
-        raise ValueError("the list of cases does not end")
+        yield from _cases_in(file)
 
 
 def cases_of(path: Path) -> Iterator[JsonObject]:
@@ -205,10 +196,16 @@ def cases_of(path: Path) -> Iterator[JsonObject]:
         for line in file:
             if line == '"cases": [\n':
                 break
-        for line in file:
-            if line == "]\n":
-                return
-            yield loads(line.rstrip("\n").removesuffix(","))
+        yield from _cases_in(file)
+
+
+def _cases_in(file: Iterable[str]) -> Iterator[JsonObject]:
+    """The cases in the lines that follow their head."""
+    for line in file:
+        if line == "]\n":
+            return
+        yield loads(line.rstrip("\n").removesuffix(","))
+    raise ValueError("the list of cases does not end")
 
 
 def _told(cases: Iterator[JsonObject], path: str) -> Iterator[JsonObject]:

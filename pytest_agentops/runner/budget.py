@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING
 
 from ..errors import AgentOpsError, BudgetExceeded
 from ..schema.case import DEFAULT_SECONDS, DEFAULT_STEPS, DEFAULT_TOOL_CALLS, Budget, Degrade
+from ..schema.governed import SHARED
 from ..schema.values import decimal
 
 if TYPE_CHECKING:
     from ..schema.run import Usage
-
-_SHARED = ("usd", "tokens", "steps", "tool_calls")
-"""Limits of which a share may be asked for; seconds would not be the same in a replay."""
 
 
 class TrialTimeout(BaseException):
@@ -50,7 +48,7 @@ class BudgetMeter:
         self.on_degrade: Callable[[Degrade, str, float], None] = lambda step, limit, share: None
         """Told of every step that is taken: what, because of which limit, at which share."""
         self._steps_left = list(budget.degrade or ())
-        self._named = tuple(name for name in _SHARED if getattr(budget, name) is not None)
+        self._named = tuple(name for name in SHARED if getattr(budget, name) is not None)
         self._deadline = time.monotonic() + self.seconds
         self._paused_at: float | None = None
         self._waiting = 0

@@ -54,15 +54,6 @@ def policy_pin(files: Sequence[PolicyFile]) -> str | None:
     return None if not files else files[0].digest if len(files) == 1 else digest(sorted(f.digest for f in files))
 
 
-def roles_of(files: Iterable[PolicyFile]) -> dict[str, frozenset[str]]:
-    """Who has which role: of several files that name one, who stands in all of them, so that no file widens another."""
-    found: dict[str, frozenset[str]] = {}
-    for file in files:
-        for role, people in (file.roles or {}).items():
-            found[role] = found.get(role, frozenset(people)) & frozenset(people)
-    return found
-
-
 def redacted_fields(files: Iterable[PolicyFile], contracts: Mapping[str, Contract]) -> dict[str, tuple[str, ...]]:
     """Tool -> what the `log` rules of its policies redact.
 
@@ -185,6 +176,7 @@ def _with_people(
 ) -> Governance:
     from ..approvals.desk import Desk
     from ..approvals.scripted import Script
+    from ..policy.model import roles_of
     from .approving import ApprovalStage, LastStage
     from .auditing import TrialAudit
 

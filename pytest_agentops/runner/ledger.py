@@ -5,14 +5,13 @@ Only live layers spend. A replay costs what its recording had cost, which is cou
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Mapping
-from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 
 from ..errors import BudgetExceeded
+from ..schema.disk import SharedLines
 
 OPTION = "--agent-budget-usd"
 _UNKNOWN = "unknown"
@@ -22,41 +21,27 @@ class Ledger:
     """The payments of one session; `limit` is what it may spend, None for no limit."""
 
     def __init__(self, path: Path, limit: Decimal | None) -> None:
-        self.path = path
         self.limit = limit
-        self._read = 0
+        self._lines = SharedLines(path)
         self._sums: dict[str, Decimal | None] = {}
         self._lock = threading.Lock()
 
     def clear(self) -> None:
         """What an earlier session spent is not this one's; once, before any worker starts."""
-        with suppress(FileNotFoundError):
-            self.path.unlink()
+        self._lines.clear()
 
     def pay(self, suite: str, usd: Decimal | None) -> None:
         """A real payment; None where nobody knows how much it was."""
-        if usd == 0:
-            return
-        line = f"{suite} {_UNKNOWN if usd is None else format(usd, 'f')}\n".encode()
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666)
-        try:
-            os.write(handle, line)
-        finally:
-            os.close(handle)
+        if usd != 0:
+            self._lines.add(f"{suite} {_UNKNOWN if usd is None else format(usd, 'f')}")
 
     def spent(self) -> Mapping[str, Decimal | None]:
         """Suite -> what it spent so far, by all workers; None where a part is unknown."""
         with self._lock:
-            with suppress(FileNotFoundError), self.path.open("rb") as file:
-                file.seek(self._read)
-                data = file.read()
-                whole = data[: data.rfind(b"\n") + 1]
-                self._read += len(whole)
-                for line in whole.decode().splitlines():
-                    suite, _, amount = line.rpartition(" ")
-                    before = self._sums.get(suite, Decimal(0))
-                    self._sums[suite] = None if before is None or amount == _UNKNOWN else before + Decimal(amount)
+            for line in self._lines.fresh():
+                suite, _, amount = line.rpartition(" ")
+                before = self._sums.get(suite, Decimal(0))
+                self._sums[suite] = None if before is None or amount == _UNKNOWN else before + Decimal(amount)
             return dict(self._sums)
 
     def total(self) -> Decimal | None:

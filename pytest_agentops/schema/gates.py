@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal, TypeAlias
 
-from .limits import STRICT, Count, Says
+from .limits import STRICT, Count, Says, Share
 
-Share: TypeAlias = Annotated[float, Says(minimum=0, maximum=1)]
 Chance: TypeAlias = Annotated[float, Says(exclusiveMinimum=0, exclusiveMaximum=1)]
 Amount: TypeAlias = Annotated[float, Says(minimum=0)]
 

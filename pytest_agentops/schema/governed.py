@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias, get_args
 
 from .call import Reason
 from .limits import STRICT, Bounds, Count, CountBounds, Says
@@ -40,6 +40,9 @@ class PolicyExpect:
 
 
 Limit: TypeAlias = Literal["usd", "tokens", "steps", "tool_calls", "seconds"]
+Shared: TypeAlias = Literal["usd", "tokens", "steps", "tool_calls"]
+"""Limits of which a share may be asked for; seconds would not be the same in a replay."""
+SHARED: tuple[Shared, ...] = get_args(Shared)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +65,7 @@ class Degrade:
     __pydantic_config__ = STRICT
     at: Annotated[float, Says(exclusiveMinimum=0, exclusiveMaximum=1)]
     """The share, such as 0.8."""
-    of: Literal["usd", "tokens", "steps", "tool_calls"] | None = None
+    of: Shared | None = None
     """The limit; default: whichever of those that the budget names comes first."""
     model: str | None = None
     """What `task.model` is from then on."""

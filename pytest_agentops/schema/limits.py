@@ -25,6 +25,7 @@ class Says:
 
 
 Count: TypeAlias = Annotated[int, Says(minimum=0)]
+Share: TypeAlias = Annotated[float, Says(minimum=0, maximum=1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,3 +26,8 @@ def total(values: list[Decimal | None]) -> Decimal | None:
             return None
         result += value
     return result
+
+
+def add(amounts: dict[str, Decimal | None], name: str, usd: Decimal | None) -> None:
+    """Add to the amount of that name; unknown if any part is."""
+    amounts[name] = total([amounts.get(name, Decimal(0)), usd])

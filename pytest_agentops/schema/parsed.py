@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from .raw_file import read_bytes
+from .disk import read_bytes
 from .values import Json, dumps, loads
 
 _CHECK = 64

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, TypeAlias
 
-from .limits import STRICT, Says
+from .limits import STRICT, Count, Says, Share
 
 Amount: TypeAlias = Annotated[float, Says(minimum=0)] | str
 """Dollars: a number, or a decimal text that keeps its digits."""
-Share: TypeAlias = Annotated[float, Says(minimum=0, maximum=1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,5 +39,5 @@ class Slo:
     """At most this much for each success."""
     intervention_rate: Share | None = None
     """At most this share of the runs needs a human."""
-    policy_blocks: Annotated[int, Says(minimum=0)] | None = None
+    policy_blocks: Count | None = None
     """At most so many calls of a session are denied by a policy."""

@@ -1,8 +1,8 @@
-"""The words for a value that does not fit a JSON Schema."""
+"""Words that messages share: counts, lists that are cut, and what does not fit a JSON Schema."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from .suggest import did_you_mean
 from .values import Json, dumps
@@ -32,6 +32,17 @@ def shown(value: Json) -> str:
     """A value as JSON, cut where it is long."""
     text = dumps(value)
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+
+
+def count(number: int, word: str, many: str = "") -> str:
+    """``1 run``, ``2 runs``; `many` where an s is not enough."""
+    return f"{number} {word if number == 1 else many or f'{word}s'}"
+
+
+def some(words: Iterable[str], most: int, *, between: str = ", ") -> str:
+    """The first of them, and how many more there are."""
+    every = list(words)
+    return between.join(every[:most]) + (f" and {len(every) - most} more" if len(every) > most else "")
 
 
 def _either(words: Sequence[str]) -> str:

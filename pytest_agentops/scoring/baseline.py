@@ -7,14 +7,13 @@ ends with null: no line changes only because another one comes after it.
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from ..errors import BaselineError
-from ..schema import money
+from ..schema import disk, money
 from ..schema.values import Json, JsonObject, dumps, loads
 from .tried import Tried
 
@@ -78,13 +77,7 @@ class Baseline:
         text = self.text()
         if path.is_file() and path.read_bytes() == text.encode():
             return False
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temp = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-        try:
-            temp.write_text(text, encoding="utf-8", newline="\n")
-            os.replace(temp, path)
-        finally:
-            temp.unlink(missing_ok=True)
+        disk.write_text(path, text)
         return True
 
 

@@ -9,27 +9,17 @@ from ..schema.case import Case, Expect
 from ..schema.governed import BlockedCall
 from ..schema.operators import fits
 from ..schema.run import Run
+from . import alignment
 from .bounds import misses
 from .calls import name_fits
 
 
 def matched(entries: Sequence[str | BlockedCall], calls: Sequence[Call]) -> dict[int, int]:
-    """Entry -> call, for as many entries as can be matched at once (Kuhn's augmenting paths)."""
-    owner: dict[int, int] = {}
-
-    def place(entry: int, seen: set[int]) -> bool:
-        for at, call in enumerate(calls):
-            if at in seen or not _fits(entries[entry], call):
-                continue
-            seen.add(at)
-            if at not in owner or place(owner[at], seen):
-                owner[at] = entry
-                return True
-        return False
-
-    for index in range(len(entries)):
-        place(index, set())
-    return {entry: at for at, entry in owner.items()}
+    """Entry -> call, for as many entries as can be matched at once."""
+    mates = alignment.pair_freely(
+        len(entries), len(calls), lambda entry, at: _fits(entries[entry], calls[at]), due=True, claimed=[False] * len(calls)
+    )
+    return {entry: at for entry, at in enumerate(mates) if at != alignment.NOBODY}
 
 
 def unexpected(calls: Sequence[Call], entries: Sequence[str | BlockedCall]) -> list[Call]:

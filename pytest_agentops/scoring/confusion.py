@@ -27,13 +27,13 @@ class CostParts:
         costs = run.get("costs") or _NOTHING
         for kind in ("models", "tools") if costs else ():
             for name, usd in costs.get(kind, _NOTHING).items():
-                _add(self.by_kind[kind], name, _decimal(usd))
+                money.add(self.by_kind[kind], name, _decimal(usd))
         if not run["success"]:
-            _add(self.wasted, "failed", _decimal(run["cost_usd"]))
+            money.add(self.wasted, "failed", _decimal(run["cost_usd"]))
         else:
             for waste in ("retries", "loops"):
                 if waste in costs:
-                    _add(self.wasted, waste, _decimal(costs[waste]))
+                    money.add(self.wasted, waste, _decimal(costs[waste]))
         if "eval_cost_usd" in run:
             self.evals = money.total([self.evals, _decimal(run["eval_cost_usd"])])
 
@@ -41,9 +41,9 @@ class CostParts:
         """The sum of both, here."""
         for kind, amounts in self.by_kind.items():
             for name, usd in other.by_kind[kind].items():
-                _add(amounts, name, usd)
+                money.add(amounts, name, usd)
         for name, usd in other.wasted.items():
-            _add(self.wasted, name, usd)
+            money.add(self.wasted, name, usd)
         self.evals = money.total([self.evals, other.evals])
 
     def by(self, kind: Kind) -> JsonObject:
@@ -57,10 +57,6 @@ class CostParts:
 
 _NOTHING: JsonObject = {}
 _ZERO = Decimal(0)
-
-
-def _add(amounts: dict[str, Decimal | None], name: str, usd: Decimal | None) -> None:
-    amounts[name] = money.total([amounts.get(name, Decimal(0)), usd])
 
 
 def _decimal(usd: str | None) -> Decimal | None:

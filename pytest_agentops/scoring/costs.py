@@ -20,7 +20,7 @@ def cost_parts(run: Run) -> JsonObject:
     bill = run.bill
     tools: dict[str, Decimal | None] = {}
     for number, usd in bill.calls.items():
-        _add(tools, run.calls[number].tool, usd)
+        money.add(tools, run.calls[number].tool, usd)
     parts: JsonObject = {}
     if models := _by_model(bill):
         parts["models"] = _texts(models)
@@ -42,7 +42,7 @@ def _by_model(bill: Bill) -> dict[str, Decimal | None]:
         found[names.pop() if len(names) == 1 else UNNAMED] = bill.stated_usd
         return found
     for charge in bill.answers:
-        _add(found, charge.model or UNNAMED, charge.usd)
+        money.add(found, charge.model or UNNAMED, charge.usd)
     return found
 
 
@@ -63,10 +63,6 @@ def _cost_of(run: Run, numbers: set[int]) -> Decimal | None:
 
 def _sum(charges: Iterable[Charge]) -> Decimal | None:
     return money.total([charge.usd for charge in charges])
-
-
-def _add(found: dict[str, Decimal | None], name: str, usd: Decimal | None) -> None:
-    found[name] = money.total([found.get(name, Decimal(0)), usd])
 
 
 def _texts(found: dict[str, Decimal | None]) -> JsonObject:

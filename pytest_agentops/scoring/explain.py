@@ -7,11 +7,13 @@ from dataclasses import replace
 
 from ..schema import operators
 from ..schema.operators import Difference
+from ..schema.sentences import some
 from ..schema.suggest import did_you_mean
 from . import alignment
 from .calls import Made, Match, Pair, Rules, Wanted, differences, name_fits
 
 _MOST_LINES = 40
+_NAMED = 6
 _WHOLE = 1000
 """The closeness of a call that fits; a call of the right name has 1 at least."""
 
@@ -219,11 +221,11 @@ class _Text:
         if not same:
             names = sorted({call.name for call in self._made})
             near = did_you_mean(name, names)
-            return f"{name} was never called; called were {_listed(names)}" + (f"; {near}" if near else "")
+            return f"{name} was never called; called were {some(names, _NAMED)}" + (f"; {near}" if near else "")
         holders = {f: other for other, f in [*self._call_of.items(), *((w, f) for w, (f, _) in self._near.items())]}
         held = [f"call {f + 1} goes with expectation {holders[f] + 1}" for f in same if f in holders]
         times = "once" if len(same) == 1 else f"{len(same)} times"
-        return f"{name} was called {times}, and a call meets one expectation only" + (f": {_listed(held)}" if held else "")
+        return f"{name} was called {times}, and a call meets one expectation only" + (f": {some(held, _NAMED)}" if held else "")
 
     @staticmethod
     def _shorten(lines: list[str]) -> list[str]:
@@ -238,10 +240,6 @@ class _Text:
             run = []
             out.append(line)
         return out[:-1]
-
-
-def _listed(words: Sequence[str], most: int = 6) -> str:
-    return ", ".join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
 
 
 def _call(name: str, args: object) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from ..schema.gates import LIMITS, REGRESSIONS, Gates
+from ..schema.sentences import count, some
 from ..schema.values import Json, JsonObject
 from ..schema.verdict import Metrics
 from . import limits, regressions, statistics
@@ -157,7 +158,7 @@ def _compared(group: Group, matched: Matched | None, judge_one: Callable[[Sequen
     finding.details += _news(matched)
     if matched.changed:
         finding.uncompared = _listed(
-            [f"{case}: {why}" for case, why in matched.changed], f"{_cases(len(matched.changed))} not comparable"
+            [f"{case}: {why}" for case, why in matched.changed], f"{count(len(matched.changed), 'case')} not comparable"
         )
         finding.details += _cures(why for _, why in matched.changed)
     return finding
@@ -175,19 +176,13 @@ def _cures(reasons: Iterable[str]) -> list[str]:
 
 
 def _news(matched: Matched) -> list[str]:
-    new = [_listed(matched.new, f"{_cases(len(matched.new))} new, with absolute gates only")] if matched.new else []
+    new = [_listed(matched.new, f"{count(len(matched.new), 'case')} new, with absolute gates only")] if matched.new else []
     gone = [one.id for one in matched.removed]
-    return [*new, _listed(gone, f"{_cases(len(gone))} removed since the baseline")] if gone else new
-
-
-def _cases(number: int) -> str:
-    return "1 case" if number == 1 else f"{number} cases"
+    return [*new, _listed(gone, f"{count(len(gone), 'case')} removed since the baseline")] if gone else new
 
 
 def _listed(names: Iterable[str], what: str) -> str:
-    every = list(names)
-    more = f" and {len(every) - SHOWN} more" if len(every) > SHOWN else ""
-    return f"{what}: {'; '.join(every[:SHOWN])}{more}"
+    return f"{what}: {some(names, SHOWN, between='; ')}"
 
 
 def _critical(group: Group, matched: Matched | None) -> Finding:
@@ -202,7 +197,7 @@ def _critical(group: Group, matched: Matched | None) -> Finding:
     said = ", ".join(sorted(wanted))
     finding = Finding(
         result="fail" if failures > spec.allow_failures or gone or not mine else "pass",
-        why=f"{failures} failed runs of {_cases(len(mine))} with {said}, allowed are {spec.allow_failures}",
+        why=f"{failures} failed runs of {count(len(mine), 'case')} with {said}, allowed are {spec.allow_failures}",
         wanted=f"at most {spec.allow_failures} failed runs",
         measured=failures,
     )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import TypeAlias
 
 from ..schema import money
 from ..schema.gates import BrokenCases, CostRegression, SuccessRegression
+from ..schema.sentences import some
 from . import statistics
 from .finding import EXACT, Finding, percent, signed
 from .statistics import Pair
@@ -29,7 +30,7 @@ def success(pairs: Pairs, spec: SuccessRegression, *, exact: bool) -> Finding:
         test=EXACT,
     )
     worse = [f"{a.id} {b.successes}/{b.trials} → {a.successes}/{a.trials}" for b, a in pairs if a.successes < b.successes]
-    finding.details += [f"worse: {_few(worse)}"] if worse else []
+    finding.details += [f"worse: {some(worse, NAMED)}"] if worse else []
     if exact:
         finding.result = "fail" if worse else "pass"
         return finding
@@ -50,7 +51,7 @@ def success(pairs: Pairs, spec: SuccessRegression, *, exact: bool) -> Finding:
 def broken(pairs: Pairs, spec: BrokenCases, *, exact: bool) -> Finding:
     """Whether cases that always succeeded never do now."""
     lost = [(b, a) for b, a in pairs if statistics.is_broken(successes(b, a))]
-    names = _few(f"{a.id} ({b.successes}/{b.trials} → 0/{a.trials})" for b, a in lost)
+    names = some((f"{a.id} ({b.successes}/{b.trials} → 0/{a.trials})" for b, a in lost), NAMED)
     finding = Finding(
         result="fail" if len(lost) > spec.max else "pass",
         why=f"broken: {names}" if lost else f"none of {len(pairs)} cases is broken",
@@ -77,20 +78,20 @@ def cost(pairs: Pairs, spec: CostRegression, *, exact: bool) -> Finding:
     finding = Finding(result="pass", why="", wanted=f"at most {limit} of cost", test=EXACT)
     unknown = [a.id for b, a in pairs if a.cost_usd is None or b.cost_usd is None]
     if unknown:
-        finding.result, finding.why = "fail", f"unknown cost, which is within no limit: {_few(unknown)}"
+        finding.result, finding.why = "fail", f"unknown cost, which is within no limit: {some(unknown, NAMED)}"
         return finding
     known = [(b, a, b.cost_usd or Decimal(0), a.cost_usd or Decimal(0)) for b, a in pairs]
     was, now = sum((w for *_, w, _ in known), Decimal(0)), sum((n for *_, n in known), Decimal(0))
     finding.measured, finding.baseline = money.text(now), money.text(was)
     finding.why = f"cost ${finding.baseline} → ${finding.measured}"
     more = sorted(((n - w, f"{a.id} ${money.text(w)} → ${money.text(n)}") for _, a, w, n in known if n > w), reverse=True)
-    finding.details += [f"dearer: {_few(text for _, text in more)}"] if more else []
+    finding.details += [f"dearer: {some((text for _, text in more), NAMED)}"] if more else []
     if exact:
         return _cost_of_replay(finding, pairs, was, now, spec)
     priced = [(float(w / b.trials), float(n / a.trials)) for b, a, w, n in known if w and n]
     free = [a.id for _, a, w, n in known if not w and n]
     if free:
-        finding.details.append(f"cost nothing in the baseline, so that there is no ratio: {_few(free)}")
+        finding.details.append(f"cost nothing in the baseline, so that there is no ratio: {some(free, NAMED)}")
     ratio = statistics.cost_ratio(priced, spec.tolerance)
     if ratio is None or ratio.p is None:
         above = ratio is not None and ratio.ratio > 1 + spec.tolerance
@@ -135,7 +136,7 @@ def more_often(name: str, pairs: Pairs, alpha: float, *, exact: bool) -> Finding
     was, now = sum(w or 0 for w, _ in numbers), sum(n or 0 for _, n in numbers)
     worse = [f"{a.id} {w} → {n}" for (w, n), (_, a) in zip(numbers, pairs, strict=True) if (n or 0) > (w or 0)]
     finding = Finding(result="pass", why=f"{what} {was} → {now}", baseline=was, test=EXACT)
-    finding.details += [f"more: {_few(worse)}"] if worse else []
+    finding.details += [f"more: {some(worse, NAMED)}"] if worse else []
     if exact:
         finding.result = "fail" if worse else "pass"
         return finding
@@ -147,9 +148,3 @@ def more_often(name: str, pairs: Pairs, alpha: float, *, exact: bool) -> Finding
     finding.alpha, finding.test = alpha, "exact stratified"
     finding.worse = sum(n or 0 for (_, n), *_ in seen) > sum(w or 0 for (w, _), *_ in seen)
     return finding
-
-
-def _few(names: Iterable[str]) -> str:
-    every = list(names)
-    more = f" and {len(every) - NAMED} more" if len(every) > NAMED else ""
-    return ", ".join(every[:NAMED]) + more

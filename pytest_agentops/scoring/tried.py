@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from ..schema import money
+from ..schema.sentences import count
 from ..schema.values import JsonObject
 from .statistics import Pair
 
@@ -129,5 +130,5 @@ def differs(before: Tried, after: Tried) -> str:
     if after.left_out:
         return f"{after.left_out} of its runs count{'s' if after.left_out == 1 else ''} {NOWHERE}"
     if before.trials != after.trials:
-        return f"{before.trials} trial{'s' if before.trials != 1 else ''}, now {after.trials}"
+        return f"{count(before.trials, 'trial')}, now {after.trials}"
     return ""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..errors import CaseFileError, CassetteError, MissingCassette, Mistake
 from ..schema import document
-from ..schema.raw_file import read_bytes
+from ..schema.disk import read_bytes
 
 START = "---\n"
 END = "...\n"

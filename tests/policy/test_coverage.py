@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pytest_agentops.policy.coverage import KINDS, Covered, Share, coverage, total
 from pytest_agentops.policy.model import Policy
+from pytest_agentops.schema.case import Principal
 from pytest_agentops.schema.policy import Request
 
 from .conftest import FOUNDING, NOON, contract, policies_of, request, rules
@@ -119,3 +120,13 @@ def test_what_is_covered_can_be_reached_and_more_calls_cover_no_less(lines: list
     half = coverage(made, refund(), calls[: len(calls) // 2], cap=4_000)
     assert {p.name for p in half.points if p.covered} <= {p.name for p in found.points if p.covered}
     assert half.cells.covered <= found.cells.covered <= found.cells.reachable
+
+
+def test_a_rule_decides_nothing_where_a_window_is_closed_or_a_scope_is_missing() -> None:
+    hours = "{within: {days: [mon, tue, wed, thu, fri], from: '09:00', to: '17:00', tz: Europe/Berlin}}"
+    guarded = policy(hours, "{if: 'amount_usd <= 50', allow: true}", more="scopes: [pay]")
+    holder = Principal(scopes=("pay",))
+    decided = "rule payments.refund/2 decides"
+    assert decided in names(coverage(guarded, contract(), [asked(20, now=NOON, principal=holder)]), "rules", hit=True)
+    for closed in (asked(20, now=None, principal=holder), asked(20, now=NOON, principal=Principal())):
+        assert decided in names(coverage(guarded, contract(), [closed]), "rules", hit=False)

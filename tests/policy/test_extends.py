@@ -13,8 +13,8 @@ from pytest_agentops.policy.decide import evaluate
 from pytest_agentops.policy.expected import differences, request_of, stand_in, tool_of
 from pytest_agentops.policy.extends import DEEPEST, template, templates
 from pytest_agentops.policy.files import load, load_text
-from pytest_agentops.policy.lint.finding import World
 from pytest_agentops.policy.lint.run import lint
+from pytest_agentops.policy.lint.world import World
 from pytest_agentops.policy.model import PolicyFile
 from pytest_agentops.schema.policy import Decision
 

@@ -1,14 +1,9 @@
-"""Recorded runs put before policies: backtest, least privilege, tier promotion."""
+"""Recorded runs put before policies: backtest, least privilege."""
 
 from __future__ import annotations
 
 from decimal import Decimal
-from math import comb
 from typing import Any
-
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from pytest_agentops.policy.backtest import backtest
 from pytest_agentops.policy.binding import bind
@@ -17,7 +12,6 @@ from pytest_agentops.policy.files import load_text
 from pytest_agentops.policy.model import Policy
 from pytest_agentops.policy.played import PlayedCall, PlayedRun, chosen, concerns, decided
 from pytest_agentops.policy.privilege import privilege
-from pytest_agentops.policy.promotion import lower_bound, promotion, runs_needed
 from pytest_agentops.schema.case import Principal
 from pytest_agentops.schema.contract import Contract
 
@@ -144,35 +138,3 @@ def test_what_people_agreed_to_is_asked_again_and_texts_are_listed_if_they_are_f
     assert enough["email.send"].rules[0].condition.text == "args.kind in ['x', 'y']"
     nothing = privilege([], founding())
     assert load_text(nothing.enough, file="e").policies[0].rules[0].verdict == "deny"
-
-
-def test_promotion_weighs_runs_and_says_what_is_missing() -> None:
-    good = [run(f"g{n}", call(20), call(1, "email.send")) for n in range(59)]
-    by_tool = {e.tool: e for e in promotion(good, [*founding(), *policies_of(rules("{allow: true}", tool="email.*"))])}
-    email, refund = by_tool["email.send"], by_tool["payments.refund"]
-    assert (email.advice, email.tier, email.needed, email.wrong) == ("may move down", 2, 59, 0)
-    assert (refund.advice, refund.tier, refund.needed) == ("too little evidence", 3, 299)
-    edited = {"kind": "edit", "tool": "email.send"}
-    changed = [run(f"b{n}", call(1, "email.send"), interventions=(edited,)) for n in range(5)]
-    (worse,) = promotion([*changed, run("g", call(1, "email.send"))], [])
-    assert (worse.advice, worse.changed, worse.asked) == ("should move up", 5, 5)
-    (blocked,) = promotion([run("x", call(1, "orders.get", decision="deny", reached=False), success=False)], [])
-    assert (blocked.tier, blocked.advice, blocked.blocked, blocked.target) == (0, "stay", 1, None)
-    draft = {"draft": Contract(name="draft", tier=1, effect="write")}
-    (kept,) = promotion([run("d", call(1, "draft"), contracts=draft)], [])
-    assert (kept.advice, kept.target, kept.needed) == ("stay", None, 0)
-
-
-def test_the_bounds_are_those_of_the_tables() -> None:
-    assert [runs_needed(p) for p in (0.80, 0.90, 0.95, 0.99)] == [14, 29, 59, 299]
-    assert lower_bound(20, 20) == pytest.approx(0.8609, abs=1e-4)
-    assert lower_bound(0, 5) == 0.0
-
-
-@given(st.integers(1, 60), st.data())
-def test_a_bound_is_where_so_many_good_ones_become_unlikely(of: int, data: st.DataObject) -> None:
-    good = data.draw(st.integers(1, of))
-    bound = lower_bound(good, of)
-    chance = sum(comb(of, n) * bound**n * (1 - bound) ** (of - n) for n in range(good, of + 1))
-    assert 0 < bound <= good / of
-    assert chance == pytest.approx(0.05, abs=1e-6)

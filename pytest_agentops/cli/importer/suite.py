@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from ...schema.case import DEFAULT_STEPS, DEFAULT_TOOL_CALLS
+from ...schema.sentences import count
 from ...schema.values import Json, JsonObject, canonical
 from .grouping import Grouped, Imported
 
@@ -24,7 +25,7 @@ def suite_value(name: str, source: str, grouped: Grouped, declared: Mapping[str,
     out: JsonObject = {
         "version": 1,
         "suite": name,
-        "description": f"Imported from {source}: {_count(len(grouped.cases), 'case')}, {_count(runs, 'recorded run')}.",
+        "description": f"Imported from {source}: {count(len(grouped.cases), 'case')}, {count(runs, 'recorded run')}.",
         "agent": "transcript",
     }
     tools = {**grouped.tools, **{tool: {} for tool in declared if tool not in grouped.tools}}
@@ -93,7 +94,3 @@ def _shared(cases: Sequence[JsonObject]) -> JsonObject:
 def _alike(cases: Sequence[JsonObject], key: str) -> bool:
     first: Json = canonical(cases[0][key])
     return all(key in case and canonical(case[key]) == first for case in cases)
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"

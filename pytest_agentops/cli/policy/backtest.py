@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import AgentOpsError
+from ...schema.sentences import count
+from .markdown import cell
 from .recorded import add_recorded, recorded_runs
-from .sources import add_paths, count, facts_of, policies_in, policy_files, write_out
+from .sources import add_paths, facts_of, policies_in, policy_files, write_out
 from .versions import side
 
 if TYPE_CHECKING:
@@ -144,8 +146,6 @@ def _numbers(numbers: Numbers) -> str:
 
 def markdown(found: Backtest) -> Iterator[str]:
     """For the comment of a pull request."""
-    from .diff import _cell
-
     yield "### Policy backtest"
     yield ""
     yield f"{summary(found)}."
@@ -156,12 +156,12 @@ def markdown(found: Backtest) -> Iterator[str]:
         for rule, effects in found.by_rule().items():
             for effect, changed in effects.items():
                 names = list(dict.fromkeys(one.run.name for one in changed))
-                shown = ", ".join(_cell(name) for name in names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
-                yield f"| {_cell(rule)} | {effect} | {len(changed)} | {shown} |"
+                shown = ", ".join(cell(name) for name in names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+                yield f"| {cell(rule)} | {effect} | {len(changed)} | {shown} |"
     more = [*_effects(found), *(f"note: {note}" for note in found.notes)]
     if more:
         yield ""
-        yield from (f"- {_cell(line.strip())}" for line in more)
+        yield from (f"- {cell(line.strip())}" for line in more)
 
 
 def as_json(found: Backtest) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import AgentOpsError
+from ...schema.sentences import count
 from .recorded import add_recorded, recorded_runs
 from .sources import Facts, add_paths, facts_of, policies_in, policy_files, write_out
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 NAME = "coverage"
 HELP = "what tests and agents exercise of the policies"
-KINDS = ("rules", "comparisons", "boundaries", "cells")
+KINDS: tuple[PointKind, ...] = ("rules", "comparisons", "boundaries", "cells")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -135,9 +136,9 @@ def _text(by_tests: Sequence[Covered], by_runs: Sequence[Covered] | None) -> Ite
             continue
         yield head
         for one in covered:
-            yield f"  {one.policy.id} ({one.policy.where}), {one.tool}: {_calls(one.calls)}"
+            yield f"  {one.policy.id} ({one.policy.where}), {one.tool}: {count(one.calls, 'call')}"
             for kind in KINDS:
-                yield f"    {kind:12}{_share(one.share(_kind(kind)))}"
+                yield f"    {kind:12}{_share(one.share(kind))}"
             yield from (
                 f"    not covered: {p.name} ({p.where})" for p in one.points if not p.covered and p.reachable is not False
             )
@@ -152,19 +153,10 @@ def _text(by_tests: Sequence[Covered], by_runs: Sequence[Covered] | None) -> Ite
         yield from (f"no run ever exercised: {p.name} ({p.where})" for p in never)
 
 
-def _kind(word: str) -> PointKind:
-    found: Any = word
-    return found  # type: ignore[no-any-return]
-
-
 def _total(covered: Sequence[Covered]) -> Share:
     from ...policy.coverage import total
 
     return total(covered)
-
-
-def _calls(count: int) -> str:
-    return "1 call" if count == 1 else f"{count} calls"
 
 
 def _share(share: Share) -> str:
@@ -179,7 +171,7 @@ def _as_json(covered: Sequence[Covered]) -> list[dict[str, Any]]:
             "where": one.policy.where,
             "tool": one.tool,
             "calls": one.calls,
-            **{kind: _numbers(one.share(_kind(kind))) for kind in KINDS},
+            **{kind: _numbers(one.share(kind)) for kind in KINDS},
             "points": [
                 {"kind": p.kind, "name": p.name, "where": p.where, "covered": p.covered, "reachable": p.reachable}
                 for p in one.points

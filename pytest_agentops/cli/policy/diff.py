@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import AgentOpsError
+from ...schema.sentences import count
+from .markdown import cell, code
 from .sources import add_suites, facts_of, write_out
 from .versions import Side, side
 
@@ -87,7 +89,7 @@ def _of(change: Change) -> Iterator[str]:
     for where in change.where:
         yield f"      where {where}"
     if change.more:
-        yield f"      and {_cells(change.more)} more"
+        yield f"      and {count(change.more, 'cell')} more"
     if not change.duty:
         yield f"      was {_by(change.before)}; now {_by(change.after)}"
     yield f"      such as {example(change)}"
@@ -115,13 +117,9 @@ def example(change: Change) -> str:
     return as_test(change.example)
 
 
-def _cells(count: int) -> str:
-    return "1 cell" if count == 1 else f"{count} cells"
-
-
 def summary(found: Diff, before: str, after: str) -> str:
     """The last line."""
-    over = f"{_cells(found.cells)} of {len(found.tools)} {'tool' if len(found.tools) == 1 else 'tools'}"
+    over = f"{count(found.cells, 'cell')} of {count(len(found.tools), 'tool')}"
     from ...policy.compared import DIRECTIONS
 
     counts = [f"{len(changes)} {way}" for way in DIRECTIONS if (changes := found.of(way))]
@@ -148,32 +146,22 @@ def markdown(found: Diff, notes: Sequence[str]) -> Iterator[str]:
         yield "|---|---|---|---|---|"
         for change in changes:
             was, now = outcomes(change)
-            where = "<br>".join(_code(w) for w in change.where) + (f"<br>and {_cells(change.more)} more" if change.more else "")
+            where = "<br>".join(code(w) for w in change.where) + (
+                f"<br>and {count(change.more, 'cell')} more" if change.more else ""
+            )
             rules = "" if change.duty else f"{_by(change.before)} → {_by(change.after)}"
-            yield f"| {_cell(change.tool)} | {where} | {_cell(was)} | {_cell(now)} | {_cell(rules)} |"
+            yield f"| {cell(change.tool)} | {where} | {cell(was)} | {cell(now)} | {cell(rules)} |"
     if found.written:
         yield ""
         yield "<details><summary>Written otherwise</summary>"
         yield ""
-        yield from (f"- {_cell(str(line))}" for line in found.written)
+        yield from (f"- {cell(str(line))}" for line in found.written)
         yield ""
         yield "</details>"
     if found.partial or notes:
         yield ""
-        yield from (f"- partial: {_cell(why)}" for why in found.partial)
-        yield from (f"- {_cell(note)}" for note in notes)
-
-
-def _code(text: str) -> str:
-    """Text of a policy as code in a table: no sign of it ends the code or the cell."""
-    return "`" + " ".join(text.split()).replace("`", "'").replace("|", "\\|") + "`"
-
-
-def _cell(text: str) -> str:
-    """Text of a policy in a table: nothing of it is markup."""
-    for char in "\\`*_{}[]<>#|~":
-        text = text.replace(char, f"\\{char}")
-    return " ".join(text.split())
+        yield from (f"- partial: {cell(why)}" for why in found.partial)
+        yield from (f"- {cell(note)}" for note in notes)
 
 
 def as_json(found: Diff, notes: Sequence[str]) -> dict[str, Any]:

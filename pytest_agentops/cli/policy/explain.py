@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import datetime as dt
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from ...errors import AgentOpsError
-from .sources import add_paths, facts_of, policies_in, policy_files
+from .sources import add_paths, facts_of, mapping, moment, policies_in, policy_files
 
 if TYPE_CHECKING:
     from ...policy.explained import Explanation
@@ -26,20 +25,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--args", default="{}", metavar="JSON", help="its arguments: '{\"amount_usd\": 20}'")
     parser.add_argument("--context", default="{}", metavar="JSON", help="the case's context")
     parser.add_argument("--principal", default="{}", metavar="JSON", help="id, on_behalf_of, roles, scopes")
-    parser.add_argument("--clock", type=_time, metavar="TIME", help="ISO 8601 with a zone; without it every window is closed")
+    parser.add_argument("--clock", type=moment, metavar="TIME", help="ISO 8601 with a zone; without it every window is closed")
     parser.add_argument("--session", default="{}", metavar="JSON", help="steps, tool_calls, tokens, usd, seconds so far")
     parser.add_argument("--spent", default="{}", metavar="JSON", help="what limits were charged before: '{\"refunds/6\": 480}'")
     parser.add_argument("--format", choices=("text", "json"), default="text")
-
-
-def _time(text: str) -> dt.datetime:
-    try:
-        found = dt.datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time; expected one such as 2026-11-22T09:00:00Z") from None
-    if found.tzinfo is None:
-        raise argparse.ArgumentTypeError(f"{text!r} has no zone; expected one such as 2026-11-22T09:00:00Z")
-    return found
 
 
 def run(options: argparse.Namespace) -> int:
@@ -77,13 +66,13 @@ def _request(options: argparse.Namespace, policies: list[Policy]) -> Request:
     from ...schema.case import Principal
     from ...schema.policy import Request
 
-    who = _mapping(options.principal, "--principal", ("id", "on_behalf_of", "roles", "scopes"))
+    who = mapping(options.principal, "--principal", ("id", "on_behalf_of", "roles", "scopes"))
     limits = {limit.id: limit.key for policy in policies for limit in policy.limits}
-    spent = _mapping(options.spent, "--spent", tuple(limits))
+    spent = mapping(options.spent, "--spent", tuple(limits))
     return Request(
         tool=options.tool,
-        args=_mapping(options.args, "--args"),
-        context=_mapping(options.context, "--context"),
+        args=mapping(options.args, "--args"),
+        context=mapping(options.context, "--context"),
         principal=Principal(
             id=who.get("id"),
             on_behalf_of=who.get("on_behalf_of"),
@@ -91,30 +80,10 @@ def _request(options: argparse.Namespace, policies: list[Policy]) -> Request:
             scopes=_texts(who, "scopes"),
         ),
         now=options.clock,
-        session=_numbers(
-            _mapping(options.session, "--session", ("steps", "tool_calls", "tokens", "usd", "seconds")), "--session"
-        ),
+        session=_numbers(mapping(options.session, "--session", ("steps", "tool_calls", "tokens", "usd", "seconds")), "--session"),
         spent={limits[name]: amount for name, amount in _numbers(spent, "--spent").items()},
         able=frozenset(["redact", "retain"]),
     )
-
-
-def _mapping(text: str, option: str, known: tuple[str, ...] | None = None) -> dict[str, Any]:
-    from ...schema.suggest import did_you_mean
-    from ...schema.values import loads
-
-    try:
-        value = loads(text)
-    except ValueError as error:
-        raise AgentOpsError(f'{option}: this is no JSON: {error}; expected a mapping such as {{"key": "value"}}') from None
-    if not isinstance(value, dict):
-        raise AgentOpsError(f"{option}: expected a mapping such as {{}}, found {text[:60]}")
-    for key in value:
-        if known is not None and key not in known:
-            near = did_you_mean(key, known)
-            allowed = f"expected one of {', '.join(known)}" if known else "no limit is in these policies"
-            raise AgentOpsError(f"{option}: unknown key {key!r}; {allowed}" + (f"; {near}" if near else ""))
-    return value
 
 
 def _texts(value: dict[str, Any], key: str) -> tuple[str, ...]:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import CaseFileError
-from .sources import Facts, add_paths, by_suites, count, policies_in, policy_files, write_out
+from ...schema.sentences import count
+from .sources import add_paths, by_suites, policies_in, policy_files, write_out
 
 if TYPE_CHECKING:
-    from ...policy.lint.finding import Report, World
-    from ...policy.model import PolicyFile
+    from ...policy.lint.finding import Report
 
 NAME = "lint"
 HELP = "find rules that never decide, gaps, orders that matter, missing bounds"
@@ -32,6 +32,7 @@ def run(options: argparse.Namespace) -> int:
     """Lint them."""
     from ...policy.lint.finding import Report, from_mistakes, ordered, together
     from ...policy.lint.run import lint
+    from ...policy.lint.world import world_of
 
     notes: list[str] = []
     try:
@@ -42,29 +43,14 @@ def run(options: argparse.Namespace) -> int:
         reports = []
         for facts, group in by_suites(options, options.paths, files):
             notes += [note for note in facts.notes if note not in facts.lost]
-            reports.append(lint(policies_in(group), world_of(group, facts, options.min_retain_days)))
+            world = world_of(
+                group, facts.contracts, facts.cases, suites_known=bool(facts.suites), least_days=options.min_retain_days
+            )
+            reports.append(lint(policies_in(group), world))
             reports.append(Report(findings=(), partial=tuple(facts.lost)))
         report = together(reports)
     write_out(options.output, _text(report, options.format, notes))
     return 1 if report.errors or not report.policies or (options.strict and not report.clean) else 0
-
-
-def world_of(files: Sequence[PolicyFile], facts: Facts, least_days: int | None) -> World:
-    """What suites and files say around the policies."""
-    from ...policy.lint.finding import World
-
-    roles: dict[str, tuple[str, ...]] = {}
-    for file in files:
-        for role, members in (file.roles or {}).items():
-            roles[role] = tuple(dict.fromkeys((*roles.get(role, ()), *members)))
-    principals = dict.fromkeys(case.fields.principal for case in facts.cases if case.fields.principal is not None)
-    return World(
-        contracts=facts.contracts,
-        context=frozenset(facts.context) if facts.suites else None,
-        principals=tuple(principals),
-        roles=roles if any(file.roles is not None for file in files) else None,
-        least_days=least_days,
-    )
 
 
 def _text(report: Report, form: str, notes: Sequence[str]) -> str:
@@ -86,7 +72,7 @@ def _text(report: Report, form: str, notes: Sequence[str]) -> str:
 
 
 def _summary(report: Report) -> str:
-    over = f"{report.policies} {'policy' if report.policies == 1 else 'policies'}, {report.cells} cells"
+    over = f"{count(report.policies, 'policy', 'policies')}, {count(report.cells, 'cell')}"
     if not report.policies and not report.findings:
         return "nothing was linted: there are no policies"
     if report.clean:

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .recorded import add_recorded, recorded_runs
-from .sources import add_paths, count, facts_of, policies_in, policy_files, write_out
+from ...schema.sentences import count
+from .recorded import add_recorded, concerned_runs
+from .sources import add_paths, write_out
 
 if TYPE_CHECKING:
     from ...policy.privilege import Privilege, Range
@@ -26,13 +27,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Look at what was used."""
-    from ...policy.played import concerns
     from ...policy.privilege import privilege
 
-    files = policy_files(options.paths)
-    policies = policies_in(files)
-    facts = facts_of(options, options.paths, files)
-    runs = [run for run in recorded_runs(options, facts) if concerns(policies, run)]
+    policies, runs, facts = concerned_runs(options)
     found = privilege(runs, policies)
     if options.write is not None:
         write_out(options.write, found.enough)

@@ -6,11 +6,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .recorded import add_recorded, recorded_runs
-from .sources import add_paths, count, facts_of, policies_in, policy_files, write_out
+from ...schema.sentences import count
+from .recorded import add_recorded, concerned_runs
+from .sources import add_paths, write_out
 
 if TYPE_CHECKING:
-    from ...policy.promotion import Evidence
+    from ...scoring.promotion import Evidence
 
 NAME = "promotion"
 HELP = "whether tools could move to another autonomy tier"
@@ -25,13 +26,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Weigh the evidence."""
-    from ...policy.played import concerns
-    from ...policy.promotion import CONFIDENCE, promotion
+    from ...scoring.promotion import CONFIDENCE, promotion
 
-    files = policy_files(options.paths)
-    facts = facts_of(options, options.paths, files)
-    policies = policies_in(files)
-    runs = [run for run in recorded_runs(options, facts) if not run.counterfactual and concerns(policies, run)]
+    policies, concerned, facts = concerned_runs(options)
+    runs = [run for run in concerned if not run.counterfactual]
     found = promotion(runs, policies)
     if options.format == "json":
         from ...schema.values import dumps
@@ -57,7 +55,7 @@ def _lines(one: Evidence) -> list[str]:
     if one.advice == "too little evidence":
         said.append(f"  {count(one.needed, 'run')} without a wrong one would prove it, {max(one.needed - one.runs, 0)} more")
     if one.advice == "should move up":
-        said.append(f"  humans or policies stepped in, in at least {one.changed_at_least:.1%} of the runs")
+        said.append(f"  humans or policies stepped in, in at least {one.stepped_in_at_least:.1%} of the runs")
     return said
 
 
@@ -73,6 +71,7 @@ def _as_json(one: Evidence) -> dict[str, Any]:
         "asked": one.asked,
         "changed": one.changed,
         "blocked": one.blocked,
+        "stepped_in": one.stepped_in,
         "failed": one.failed,
         "wrong": one.wrong,
         "right_at_least": round(one.right_at_least, 6),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import AgentOpsError, CaseFileError
-from .sources import Facts, contracts_of, shown
+from .sources import Facts, contracts_of, facts_of, mapping, moment, policies_in, policy_files, shown
 
 if TYPE_CHECKING:
     from ...policy.model import Policy
@@ -24,7 +24,9 @@ def add_recorded(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--transcripts", type=Path, metavar="FILE", help="recorded conversations, as `import` reads them")
     parser.add_argument("--contracts", type=Path, metavar="FILE", help="with --transcripts: YAML like a suite's `contracts:`")
     parser.add_argument("--context", default="{}", metavar="JSON", help="with --transcripts: the context that policies see")
-    parser.add_argument("--clock", metavar="TIME", help="with --transcripts: when the runs were, ISO 8601 with a zone")
+    parser.add_argument(
+        "--clock", type=moment, metavar="TIME", help="with --transcripts: when the runs were, ISO 8601 with a zone"
+    )
 
 
 def recorded_runs(options: argparse.Namespace, facts: Facts) -> list[PlayedRun]:
@@ -37,6 +39,15 @@ def recorded_runs(options: argparse.Namespace, facts: Facts) -> list[PlayedRun]:
     if not runs:
         raise AgentOpsError("there are no recorded runs: name them with --results or --transcripts")
     return runs
+
+
+def concerned_runs(options: argparse.Namespace) -> tuple[list[Policy], list[PlayedRun], Facts]:
+    """The policies that were named, the recorded runs whose cases name one of their files, and what is known around them."""
+    from ...policy.played import concerns
+
+    files = policy_files(options.paths)
+    policies, facts = policies_in(files), facts_of(options, options.paths, files)
+    return policies, [run for run in recorded_runs(options, facts) if concerns(policies, run)], facts
 
 
 # --- results
@@ -166,9 +177,7 @@ def _from_transcripts(options: argparse.Namespace, facts: Facts) -> Iterator[Pla
     path: Path = options.transcripts
     if not path.is_file():
         raise AgentOpsError(f"{path.as_posix()}: no such file")
-    context, now = _context(options.context), None if not options.clock else _time(options.clock)
-    if options.clock and now is None:
-        raise AgentOpsError(f"--clock: {options.clock!r} is no time; expected one such as 2026-11-22T09:00:00Z")
+    context = mapping(options.context, "--context")
     counts: dict[str, int] = {}
     declared: dict[str, Any] = {}
     called: dict[str, None] = {}
@@ -191,7 +200,7 @@ def _from_transcripts(options: argparse.Namespace, facts: Facts) -> Iterator[Pla
                 trial=counts[line.id],
                 calls=tuple(PlayedCall(tool=a.asked.tool, args=a.asked.args, failed=a.error is not None) for a in line.answered),
                 context=context,
-                now=now,
+                now=options.clock,
                 cost_usd=line.transcript.agent_cost_usd if line.transcript.agent_cost_usd is not None else total,
                 pinned=False,
                 place=f"{shown(path)}:{number}",
@@ -200,18 +209,6 @@ def _from_transcripts(options: argparse.Namespace, facts: Facts) -> Iterator[Pla
         )
     _contracts(facts, declared, called, options.contracts)
     yield from runs
-
-
-def _context(text: str) -> dict[str, Any]:
-    from ...schema.values import loads
-
-    try:
-        value = loads(text)
-    except ValueError as error:
-        raise AgentOpsError(f"--context: this is no JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise AgentOpsError(f"--context: expected a mapping, found {text[:60]}")
-    return value
 
 
 def _contracts(facts: Facts, declared: dict[str, Any], called: dict[str, None], path: Path | None) -> None:
@@ -237,4 +234,4 @@ def _contracts(facts: Facts, declared: dict[str, Any], called: dict[str, None], 
         )
 
 
-__all__ = ["add_recorded", "recorded_runs"]
+__all__ = ["add_recorded", "concerned_runs", "recorded_runs"]

@@ -39,15 +39,13 @@ def play_back(results: Path, baseline: str) -> Backtest:
 
 def _same_files(before: tuple[Policy, ...], runs: list[PlayedRun]) -> list[Policy]:
     """The policies of now in files that the baseline has, too; of a single file with another name, those of the same ids."""
+    from ...policy.played import file_name
+
     now = {policy.where: policy for run in runs for policy in run.own}
-    names = {_last(policy.file) for policy in before}
-    same = [policy for policy in now.values() if _last(policy.file) in names]
+    names = {file_name(policy.file) for policy in before}
+    same = [policy for policy in now.values() if file_name(policy.file) in names]
     if same or len(names) > 1:
         return same
     ids = {policy.id for policy in before}
     files = {policy.file for policy in now.values() if policy.id in ids}
     return [policy for policy in now.values() if policy.file in files]
-
-
-def _last(file: str) -> str:
-    return file.replace(":", "/").rpartition("/")[2]

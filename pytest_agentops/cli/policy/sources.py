@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...errors import AgentOpsError, CaseFileError, Mistake
 
 if TYPE_CHECKING:
     from ...loading.suite import LoadedSuite
+    from ...policy.extends import Resolve
     from ...policy.model import Policy, PolicyFile
     from ...schema.case import Case
     from ...schema.contract import Contract
@@ -58,9 +61,34 @@ def add_suites(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def count(number: int, word: str) -> str:
-    """``1 run``, ``2 runs``."""
-    return f"{number} {word}" + ("" if number == 1 else "s")
+def moment(text: str) -> dt.datetime:
+    """A time as an option takes it."""
+    try:
+        found = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time; expected one such as 2026-11-22T09:00:00Z") from None
+    if found.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"{text!r} has no zone; expected one such as 2026-11-22T09:00:00Z")
+    return found
+
+
+def mapping(text: str, option: str, known: tuple[str, ...] | None = None) -> dict[str, Any]:
+    """A JSON mapping as an option takes it; with `known` only of these keys."""
+    from ...schema.suggest import did_you_mean
+    from ...schema.values import loads
+
+    try:
+        value = loads(text)
+    except ValueError as error:
+        raise AgentOpsError(f'{option}: this is no JSON: {error}; expected a mapping such as {{"key": "value"}}') from None
+    if not isinstance(value, dict):
+        raise AgentOpsError(f"{option}: expected a mapping such as {{}}, found {text[:60]}")
+    for key in value:
+        if known is not None and key not in known:
+            near = did_you_mean(key, known)
+            allowed = f"expected one of {', '.join(known)}" if known else "no limit is in these policies"
+            raise AgentOpsError(f"{option}: unknown key {key!r}; {allowed}" + (f"; {near}" if near else ""))
+    return value
 
 
 def shown(path: Path) -> str:
@@ -84,18 +112,23 @@ def yaml_files(paths: Iterable[Path]) -> list[Path]:
 def policy_files(paths: Sequence[Path]) -> list[PolicyFile]:
     """The policy files among them; raises `CaseFileError` with the mistakes of all. A file that was named must be one."""
     from ...policy.extends import on_disk
+
+    named = {path for path in paths if path.is_file()}
+    return policies_of(((partial(read_yaml, path), path in named) for path in yaml_files(paths)), on_disk(Path.cwd()))
+
+
+def policies_of(documents: Iterable[tuple[Callable[[], Document], bool]], resolve: Resolve) -> list[PolicyFile]:
+    """The policy files among documents, each with whether it was named and so must be one; raises with the mistakes of all."""
     from ...policy.files import from_document
 
-    resolve = on_disk(Path.cwd())
     files: list[PolicyFile] = []
     mistakes: list[Mistake] = []
-    named = {path for path in paths if path.is_file()}
-    for path in yaml_files(paths):
+    for read, named in documents:
         try:
-            document = read_yaml(path)
+            document = read()
             if is_policy(document.value):
                 files.append(from_document(document, resolve=resolve))
-            elif path in named:
+            elif named:
                 mistakes.append(document.mistake((), "no policy file: it has neither `policy` nor `policies`"))
         except CaseFileError as error:
             mistakes += error.mistakes
@@ -106,15 +139,9 @@ def policy_files(paths: Sequence[Path]) -> list[PolicyFile]:
 
 def read_yaml(path: Path) -> Document:
     """The file's document; raises `CaseFileError`."""
-    from ...schema.document import read
+    from ...policy.files import document_at
 
-    file = shown(path)
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        why = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error.strerror or error)
-        raise CaseFileError([Mistake(file=file, line=1, col=1, found=f"the file cannot be read: {why}")]) from None
-    return read(text, file=file, deep=("policies",))
+    return document_at(path, Path.cwd())
 
 
 def is_policy(value: object) -> bool:
@@ -248,9 +275,9 @@ def write_out(output: Path | None, text: str) -> None:
     if output is None:
         print(text, end="")
         return
-    temp = output.with_name(f".{output.name}.{os.getpid()}.tmp")
+    from ...schema.disk import write_text
+
     try:
-        temp.write_text(text, encoding="utf-8")
-        os.replace(temp, output)
+        write_text(output, text)
     except OSError as error:
         raise AgentOpsError(f"{output.as_posix()}: cannot be written: {error.strerror or error}") from None

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ...schema.sentences import count
 from .sources import Facts, add_paths, by_suites, policies_in, policy_files
 
 if TYPE_CHECKING:
@@ -71,12 +72,8 @@ def _summary(policies: Sequence[Policy], chosen: Sequence[object], failed: int, 
     if not chosen:
         every = sum(len(policy.tests) for policy in policies)
         why = f"none of {every} tests has {text!r} in its name" if text is not None and every else "there are no tests"
-        print(f"nothing was tested: {why} in {_count(len(policies), 'policy', 'policies')}")
+        print(f"nothing was tested: {why} in {count(len(policies), 'policy', 'policies')}")
         return 1
     good = len(chosen) - failed
-    print(f"{good} passed, {failed} failed" + (f", {_count(mistakes, 'mistake', 'mistakes')}" if mistakes else ""))
+    print(f"{good} passed, {failed} failed" + (f", {count(mistakes, 'mistake')}" if mistakes else ""))
     return 1 if failed or mistakes else 0
-
-
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number} {one if number == 1 else many}"

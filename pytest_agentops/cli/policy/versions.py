@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import posixpath
 import subprocess
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...errors import AgentOpsError, CaseFileError, Mistake
-from .sources import SUFFIXES, is_policy, policies_in, policy_files
+from ...errors import AgentOpsError
+from .sources import SUFFIXES, policies_in, policies_of, policy_files
 
 if TYPE_CHECKING:
     from ...policy.extends import Resolve
     from ...policy.model import Policy, PolicyFile
+    from ...schema.document import Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,28 +56,13 @@ def _in_revision(text: str) -> list[PolicyFile]:
         raise AgentOpsError(f"{text}: there is no {path!r} in revision {rev}")
     named = names == [posixpath.normpath(path)]
     chosen = names if named else [name for name in names if name.endswith(SUFFIXES)]
-    return _loaded(rev, chosen, named=named)
+    return policies_of(((partial(_document, rev, name), named) for name in chosen), _in_the_same(rev))
 
 
-def _loaded(rev: str, names: Sequence[str], *, named: bool) -> list[PolicyFile]:
-    from ...policy.files import from_document
-    from ...schema.document import read
+def _document(rev: str, name: str) -> Document:
+    from ...policy.files import document_of
 
-    files: list[PolicyFile] = []
-    mistakes: list[Mistake] = []
-    for name in names:
-        file = f"{rev}:{name}"
-        try:
-            document = read(_show(rev, name), file=file, deep=("policies",))
-            if is_policy(document.value):
-                files.append(from_document(document, resolve=_in_the_same(rev)))
-            elif named:
-                mistakes.append(document.mistake((), "no policy file: it has neither `policy` nor `policies`"))
-        except CaseFileError as error:
-            mistakes += error.mistakes
-    if mistakes:
-        raise CaseFileError(mistakes)
-    return files
+    return document_of(_show(rev, name), f"{rev}:{name}")
 
 
 def _in_the_same(rev: str) -> Resolve:

@@ -10,21 +10,22 @@ from ..assumed import assumed, tools_of
 from ..match import fits
 from ..model import Policy
 from ..tiers import weaker_than_floor
-from .finding import Finding, World
+from .finding import Finding, found
+from .world import World
 
 
 def around(policies: Sequence[Policy], world: World) -> Iterator[Finding]:
     """POL012, POL015 and POL016."""
     yield from _floor(policies, world)
     if policies:
-        for name in sorted({*world.contracts, *world.used}):
-            if not any(fits(policy.tool, name) for policy in policies) and not _only_reads(world.contracts.get(name)):
-                yield _without_policy(name, policies[0], world)
+        for name, contract in sorted(world.contracts.items()):
+            # of tier 0 the default is what a policy would say
+            if contract.tier != 0 and not any(fits(policy.tool, name) for policy in policies):
+                yield _without_policy(contract, policies[0])
     for policy in policies:
         if not policy.tests:
             cure = "add tests: [{name: ..., args: {...}, expect: allow}]; a change that no test sees is found by nobody"
-            mistake = policy.source.mistake(f"policy {policy.id} has no tests", "", cure)
-            yield Finding(code="POL016", severity="warning", mistake=mistake, policy=policy.id)
+            yield found("POL016", "warning", policy, f"policy {policy.id} has no tests", cure)
 
 
 def _floor(policies: Sequence[Policy], world: World) -> Iterator[Finding]:
@@ -42,16 +43,8 @@ def _floor(policies: Sequence[Policy], world: World) -> Iterator[Finding]:
                     yield Finding(code="POL012", severity="error", mistake=mistake)
 
 
-def _without_policy(name: str, first: Policy, world: World) -> Finding:
-    contract = world.contracts.get(name)
-    tier = 4 if contract is None or contract.tier is None else contract.tier
-    what = "is called by a case or in a recording" if name in world.used else "is offered to agents"
-    where = f" ({contract.where})" if contract is not None and contract.where else ""
-    said = f"the tool {name}{where} {what} and has no policy: its tier {tier} decides"
-    mistake = first.source.mistake(said, "", f"write one: {{tool: {name}, rules: [...]}}")
+def _without_policy(contract: Contract, first: Policy) -> Finding:
+    where = f" ({contract.where})" if contract.where else ""
+    said = f"the tool {contract.name}{where} is offered to agents and has no policy: its tier {int(contract.autonomy)} decides"
+    mistake = first.source.mistake(said, "", f"write one: {{tool: {contract.name}, rules: [...]}}")
     return Finding(code="POL015", severity="warning", mistake=mistake)
-
-
-def _only_reads(contract: Contract | None) -> bool:
-    """Tier 0: its default is what a policy would say."""
-    return contract is not None and contract.tier == 0

@@ -6,21 +6,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from ...errors import Mistake
 from ...schema.contract import Contract
 from ...schema.tier import Tier
 from .. import words
 from ..axis import Entry
 from ..binding import BoundTool, bind
-from ..builder import CAP, Builder
+from ..builder import CAP, Builder, finest
 from ..cells import Cells, canonical
 from ..domain import MISSING
 from ..explained import says
-from ..model import Placed, Policy, Rule
+from ..model import Policy, Rule
 from ..opinion import by_tier
-from ..regions import declared_well, fits
+from ..regions import declared_well, rules_builder
 from ..table import Table, each, lowest
-from .finding import Finding, Severity
+from .finding import Finding, found
 from .pairs import in_pairs
 
 SHOWN_CELLS = 4
@@ -53,8 +52,8 @@ def decisions(policy: Policy, contract: Contract, *, known: bool, cap: int = CAP
     """POL004 to POL008 and POL014; `known`: the contract is the tool's own, not assumed."""
     tool = bind([policy], {contract.name: contract}).tools[contract.name]
     out = Analysed()
-    table = _table(policy, tool, cap)
-    if table is None:
+    table = finest(partial(rules_builder, policy, tool), cap)
+    if not isinstance(table, Table):
         in_pairs(policy, tool, out.findings, out.partial)
         return out
     out.cells, out.partial = table.size, list(table.partial)
@@ -68,26 +67,6 @@ def decisions(policy: Policy, contract: Contract, *, known: bool, cap: int = CAP
     if known or contract.tier is not None:
         out.findings += _everything(table, policy, turns, tool)
     return out
-
-
-def _table(policy: Policy, tool: BoundTool, cap: int) -> Table | None:
-    """With each constant a cell of its own; where that is too many, with what conditions do not tell apart as one."""
-    for fine in (True, False):
-        builder = _builder(policy, tool, fine=fine)
-        table = builder.build(cap)
-        if isinstance(table, Table):
-            return table
-    return None
-
-
-def _builder(policy: Policy, tool: BoundTool, *, fine: bool) -> Builder:
-    builder = Builder(tool.contract, tool.declared, tool.facts, fine=fine)
-    for rule in policy.rules:
-        if rule.condition is not None:
-            builder.condition(rule.condition)
-    for declared in policy.attributes:
-        fits(builder, declared)
-    return builder
 
 
 def take_turns(table: Table, policy: Policy) -> list[Turn]:
@@ -122,16 +101,6 @@ def left_over(table: Table, policy: Policy, turns: Sequence[Turn]) -> Cells:
     return rest
 
 
-def found(
-    code: str, severity: Severity, placed: Placed | Policy, said: str, cure: str, cell: str = "", *, key: str = ""
-) -> Finding:
-    """A finding at a rule or a policy."""
-    mistake: Mistake = placed.source.mistake(said, "", cure, key=key)
-    rule = placed.id if isinstance(placed, Placed) else None
-    policy = placed.id if isinstance(placed, Policy) else placed.id.rpartition("/")[0]
-    return Finding(code=code, severity=severity, mistake=mistake, cell=cell, policy=policy, rule=rule)
-
-
 # --- POL004
 
 
@@ -143,11 +112,11 @@ def _never(table: Table, policy: Policy, turns: Sequence[Turn]) -> Iterator[Find
             continue
         if not turn.true:
             cure = "no call can fulfil its condition: correct it, or remove the rule"
-            yield found("POL004", "error", rule, f"rule {rule.id} never matches", cure, _near(table, turn, good))
+            yield found("POL004", "error", rule, f"rule {rule.id} never matches", cure, cell=_near(table, turn, good))
         elif not turn.true & good:
             cure = "correct one of them, or remove the rule"
             said = f"rule {rule.id} never decides: `attributes` of the policy refuse every call that it is for"
-            yield found("POL004", "error", rule, said, cure, _first(table, turn.true))
+            yield found("POL004", "error", rule, said, cure, cell=_first(table, turn.true))
         else:
             by = _covering(table, turn, turns[:n], good)
             if by:
@@ -156,7 +125,7 @@ def _never(table: Table, policy: Policy, turns: Sequence[Turn]) -> Iterator[Find
                 cure = f"move it before {by[0].rule.id}, or remove it"
                 if rule.verdict != "deny" and all(other.rule.verdict == "deny" for other in by):
                     cure = "denies always come first: narrow them, or remove the rule"
-                yield found("POL004", "error", rule, said, cure, _first(table, turn.true & good))
+                yield found("POL004", "error", rule, said, cure, cell=_first(table, turn.true & good))
 
 
 def _covering(table: Table, turn: Turn, before: Sequence[Turn], good: Cells) -> list[Turn]:
@@ -207,7 +176,7 @@ def _overlaps(table: Table, policy: Policy, turns: Sequence[Turn]) -> Iterator[F
             if later.rule.condition is None and later is ordered[-1]:
                 continue
             both = turn.decides & later.true
-            if both and effect(turn.rule) != effect(later.rule):
+            if both and turn.rule.effect != later.rule.effect:
                 yield from _order_matters(table, turn.rule, later.rule, both)
 
 
@@ -217,15 +186,9 @@ def _order_matters(table: Table, first: Rule, later: Rule, both: Cells) -> Itera
         said = f"rules {first.id} ({says(first)}) and {later.id} ({says(later)}, line {later.line}) both hold; the first decides"
         more = f" (and {count - n} more cells)" if n == SHOWN_CELLS and count > n else ""
         cure = "make the conditions exclude each other, or pin the order with a test for this call"
-        yield found("POL005", "warning", first, said, cure, table.words(cell) + more)
+        yield found("POL005", "warning", first, said, cure, cell=table.words(cell) + more)
         if n == SHOWN_CELLS:
             return
-
-
-def effect(rule: Rule) -> object:
-    """What a rule does, for comparing it with another."""
-    need = rule.need
-    return rule.verdict, None if need is None else (need.role, need.count, need.expires_s, need.allow_edit, need.escalate_to)
 
 
 # --- POL006
@@ -245,7 +208,7 @@ def _gaps(table: Table, policy: Policy, turns: Sequence[Turn], tool: BoundTool, 
         more = f" (and {left} more cells)" if left else ""
         said = f"no rule of policy {policy.id} applies, the call falls to {then}"
         cure = "add a rule for it, or say what is meant: `default: deny`"
-        yield found("POL006", "warning", policy, said, cure, table.box_words(box) + more)
+        yield found("POL006", "warning", policy, said, cure, cell=table.box_words(box) + more)
 
 
 # --- POL007
@@ -273,7 +236,7 @@ def _missing(table: Table, policy: Policy, turns: Sequence[Turn]) -> Iterator[Fi
                 attribute = next(a for a in condition.attributes if canonical(a.path, table.builder.declared) == path)
                 said = f"{attribute.name} may be missing, then rule {turn.rule.id} cannot be decided and the call is denied"
                 cure = f"declare it under `attributes` as required, ask `exists({attribute.name})`, or make the tool require it"
-                yield found("POL007", "warning", turn.rule, said, cure, _first(table, present), key="if")
+                yield found("POL007", "warning", turn.rule, said, cure, cell=_first(table, present), key="if")
                 break
 
 
@@ -308,7 +271,7 @@ def _no_bound(table: Table, rule: Rule, name: str, side: str, point: str, cells:
     said = f"rule {rule.id} allows {name} {side} {point} without a bound, {what}"
     word = ("minimum", f"{name} > 0") if side == "below" else ("maximum", f"{name} <= ...")
     cure = f"add `{word[1]}` to the rule, or declare attributes: {{{name}: {{{word[0]}: ...}}}}"
-    return found("POL008", "warning", rule, said, cure, _first(table, cells), key="if" if rule.condition is not None else "")
+    return found("POL008", "warning", rule, said, cure, cell=_first(table, cells), key="if" if rule.condition is not None else "")
 
 
 def _reads(table: Table, rule: Rule, path: tuple[str, ...]) -> bool:
@@ -333,4 +296,4 @@ def _everything(table: Table, policy: Policy, turns: Sequence[Turn], tool: Bound
         if turn.rule.verdict == "allow" and turn.decides and not good & ~turn.true:
             said = f"rule {turn.rule.id} allows every call of {tool.contract.name}, which is tier {int(tool.tier)}"
             cure = "give it a condition, or ask a person"
-            yield found("POL014", "warning", turn.rule, said, cure, table.words(lowest(turn.decides)) if table.axes else "")
+            yield found("POL014", "warning", turn.rule, said, cure, cell=table.words(lowest(turn.decides)) if table.axes else "")

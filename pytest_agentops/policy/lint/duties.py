@@ -15,7 +15,8 @@ from ..builder import Builder
 from ..match import fits
 from ..model import LogRule, Policy
 from ..table import Table
-from .finding import Finding, Severity, World
+from .finding import Finding, found
+from .world import World
 
 SECRETS = frozenset(
     ["card", "cvv", "cvc", "ssn", "iban", "bic", "password", "passwd", "passphrase", "secret", "token"]
@@ -36,12 +37,7 @@ def duties(policy: Policy, policies: Sequence[Policy], contract: Contract, world
     for log in policy.logs:
         for duty in sorted(log.obligations.duties - world.able):
             said = f"rule {log.id} asks to {duty}, which cannot be carried out here: every call would be denied"
-            yield _at(log, "POL017", "warning", said, "switch the audit log on, or remove the duty", key="log")
-
-
-def _at(log: LogRule, code: str, severity: Severity, said: str, cure: str, *, key: str = "") -> Finding:
-    mistake = log.source.mistake(said, "", cure, key=key)
-    return Finding(code=code, severity=severity, mistake=mistake, policy=log.id.rpartition("/")[0], rule=log.id)
+            yield found("POL017", "warning", log, said, "switch the audit log on, or remove the duty", key="log")
 
 
 # --- POL009
@@ -59,7 +55,7 @@ def _no_such_field(policy: Policy, contract: Contract) -> Iterator[Finding]:
             where = "arguments and results" if sure else "arguments (what it returns is not declared)"
             said = f"rule {log.id} redacts {field!r}, which is not in the {where} of {contract.name}"
             cure = did_you_mean(last, every) or "correct the name, or remove it"
-            yield _at(log, "POL009", "warning", said, cure, key="log")
+            yield found("POL009", "warning", log, said, cure, key="log")
 
 
 def _not_redacted(policy: Policy, policies: Sequence[Policy], contract: Contract) -> Iterator[Finding]:
@@ -75,8 +71,7 @@ def _not_redacted(policy: Policy, policies: Sequence[Policy], contract: Contract
         if looks_secret(field) and field not in plain:
             said = f"{contract.name} has a field {field!r}, which looks like a secret and is not redacted"
             cure = f"add it: log: {{redact_fields: [{field}]}}, or name it in the tool's `sensitive`"
-            mistake = policy.source.mistake(said, "", cure)
-            yield Finding(code="POL009", severity="warning", mistake=mistake, policy=policy.id)
+            yield found("POL009", "warning", policy, said, cure)
 
 
 def looks_secret(name: str) -> bool:
@@ -104,19 +99,13 @@ def _fields(schema: Json, depth: int = 0) -> Iterator[str]:
 def _retention(policy: Policy, contract: Contract, world: World) -> Iterator[Finding]:
     kept = [log for log in policy.logs if log.obligations.retain_days is not None]
     if policy.logs and not kept:
-        yield _at(
-            policy.logs[0],
-            "POL010",
-            "warning",
-            f"policy {policy.id} does not say how long calls are kept",
-            "add retain_days",
-            key="log",
-        )
+        said = f"policy {policy.id} does not say how long calls are kept"
+        yield found("POL010", "warning", policy.logs[0], said, "add retain_days", key="log")
     for log in kept:
         days = log.obligations.retain_days
         if world.least_days is not None and days is not None and days < world.least_days:
             said = f"rule {log.id} keeps calls {days} days, at least {world.least_days} are asked for"
-            yield _at(log, "POL010", "warning", said, f"retain_days: {world.least_days}", key="log")
+            yield found("POL010", "warning", log, said, f"retain_days: {world.least_days}", key="log")
     for n, one in enumerate(kept):
         for other in kept[n + 1 :]:
             if one.obligations.retain_days != other.obligations.retain_days:
@@ -125,10 +114,8 @@ def _retention(policy: Policy, contract: Contract, world: World) -> Iterator[Fin
                     days, more = one.obligations.retain_days, other.obligations.retain_days
                     said = f"rules {one.id} ({days} days) and {other.id} ({more} days, line {other.line}) hold for the same call"
                     said += "; the longer time counts"
-                    mistake = one.source.mistake(
-                        said, "", "make their conditions exclude each other, or name one time", key="log"
-                    )
-                    yield Finding(code="POL010", severity="warning", mistake=mistake, cell=cell, policy=policy.id, rule=one.id)
+                    cure = "make their conditions exclude each other, or name one time"
+                    yield found("POL010", "warning", one, said, cure, cell=cell, key="log")
 
 
 def _both(policy: Policy, contract: Contract, one: LogRule, other: LogRule) -> str | None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from ...errors import Mistake
-from ...schema.case import Principal
-from ...schema.contract import Contract
-from ...schema.policy import Duty
 from ...schema.values import JsonObject
+from ..model import Placed, Policy
 
 Severity: TypeAlias = Literal["error", "warning"]
 
@@ -75,20 +73,22 @@ class Finding:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class World:
-    """What is known around the policies; what is not known is not judged."""
-
-    contracts: Mapping[str, Contract] = field(default_factory=dict)
-    context: frozenset[str] | None = None
-    """Names that a context has; None: not known."""
-    principals: tuple[Principal, ...] = ()
-    roles: Mapping[str, tuple[str, ...]] | None = None
-    used: Collection[str] = ()
-    """Tools that a case or a recording calls, as far as known."""
-    able: frozenset[Duty] = frozenset(["redact", "retain"])
-    least_days: int | None = None
-    """How long calls are to be kept at least, where somebody says so."""
+def found(
+    code: str,
+    severity: Severity,
+    placed: Placed | Policy,
+    said: str,
+    cure: str,
+    *,
+    cell: str = "",
+    key: str = "",
+    at: int | None = None,
+) -> Finding:
+    """A finding at a rule or a policy; `key` and `at` as `Source.mistake` takes them."""
+    rule = placed.id if isinstance(placed, Placed) else None
+    policy = placed.id.rpartition("/")[0] if isinstance(placed, Placed) else placed.id
+    mistake = placed.source.mistake(said, "", cure, key=key, at=at)
+    return Finding(code=code, severity=severity, mistake=mistake, cell=cell, policy=policy, rule=rule)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

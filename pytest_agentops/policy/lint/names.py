@@ -13,7 +13,8 @@ from ..conditions import Attribute, Comparison, Constant, Membership
 from ..domain import MISSING, Candidate, Wants, pool
 from ..model import Declared, Placed, Policy
 from ..opinion import misfit
-from .finding import Finding, World
+from .finding import Finding, found
+from .world import World
 
 
 def names(policy: Policy, contract: Contract, world: World, *, known: bool) -> Iterator[Finding]:
@@ -52,9 +53,7 @@ def _there(
         cure = near or (
             f"known are {', '.join(options)}" if options else "declare it in the tool's contract or in a case's context"
         )
-        key, place = ("if", at) if at is not None else ("limit", None)
-        mistake = placed.source.mistake(f"{name}: {where}", "", cure, key=key, at=place)
-        yield Finding(code="POL002", severity="error", mistake=mistake, policy=placed.id.rpartition("/")[0], rule=placed.id)
+        yield found("POL002", "error", placed, f"{name}: {where}", cure, key="limit" if at is None else "if", at=at)
 
 
 def _closed(contract: Contract) -> bool:
@@ -87,8 +86,7 @@ def _never_such(
         else:
             said = f"{attribute.name} is compared with {shown}, but is never a {_SORTS.get(kind, 'value')} (it is {_or(kinds)})"
             cure = "compare it with a value of its own kind: nothing is converted"
-        mistake = placed.source.mistake(said, "", cure, key="if", at=lead + constant.at)
-        yield Finding(code="POL003", severity="error", mistake=mistake, policy=policy.id, rule=placed.id)
+        yield found("POL003", "error", placed, said, cure, key="if", at=lead + constant.at)
 
 
 _SORTS = {Kind.TEXT: "text", Kind.NUMBER: "number", Kind.BOOL: "bool", Kind.NULL: "null"}
@@ -110,10 +108,10 @@ def _values(contract: Contract, path: Path, says: list[Declared], constant: Prep
     for declared in says:
         for prepared in declared.prepared_enum:
             wants.constant(prepared)
-    found = pool(possible.widened(contract, path, wants)).candidates
+    every = pool(possible.widened(contract, path, wants)).candidates
     return [
         c
-        for c in found
+        for c in every
         if c.value is not MISSING
         and possible.may_be(contract, path, c)
         and all((p := c.prepared) is not None and not misfit(d, p) for d in says)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...errors import Mistake
 from ...schema.policy import ApprovalNeed
 from ...schema.suggest import did_you_mean
 from ..model import LimitRule, Policy, Rule, WindowRule
 from ..windows import Window
-from .finding import Finding, World
+from .finding import Finding, found
+from .world import World
 
 _WEEK = 7 * 24 * 60
 
@@ -20,9 +20,7 @@ def people(policy: Policy, world: World) -> Iterator[Finding]:
         why = _never(need, world)
         if why is not None:
             said, cure = why
-            mistake: Mistake = placed.source.mistake(said, "", cure)
-            rule = placed.id if isinstance(placed, (Rule, LimitRule)) else None
-            yield Finding(code="POL011", severity="error", mistake=mistake, policy=policy.id, rule=rule)
+            yield found("POL011", "error", placed, said, cure)
     yield from _never_open(policy)
 
 
@@ -69,8 +67,7 @@ def _never_open(policy: Policy) -> Iterator[Finding]:
             said = (
                 f"rule {rule.id} and the windows before it (line {always[0].line}) are never open at once: every call is denied"
             )
-            mistake = rule.source.mistake(said, "", "write one window, or give one of them a condition")
-            yield Finding(code="POL013", severity="error", mistake=mistake, policy=policy.id, rule=rule.id)
+            yield found("POL013", "error", rule, said, "write one window, or give one of them a condition")
             return
 
 

@@ -9,9 +9,10 @@ from ..model import Policy
 from .around import around
 from .decisions import Analysed, decisions
 from .duties import duties
-from .finding import Finding, Report, World, ordered
+from .finding import Finding, Report, ordered
 from .names import names
 from .people import people
+from .world import World
 
 
 def lint(policies: Sequence[Policy], world: World) -> Report:

@@ -99,7 +99,7 @@ def test_json_and_sarif(shop: Path, policy: Run) -> None:
     assert (found["cells"], found["clean"], found["partial"]) == (30, False, [])
     assert policy("lint", "--format", "sarif", "-o", "out.sarif") == (0, "", "")
     assert json.loads((shop / "out.sarif").read_text())["runs"][0]["results"][0]["ruleId"] == "POL006"
-    assert "cannot be written" in policy("lint", "-o", "no/where.txt")[2]
+    assert "cannot be written" in policy("lint", "-o", "out.sarif/where.txt")[2]
 
 
 # --- diff

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pytest_agentops.policy.attributes import Values
 from pytest_agentops.policy.binding import bind
-from pytest_agentops.policy.lint.decisions import decisions, effect
+from pytest_agentops.policy.lint.decisions import decisions
 from pytest_agentops.policy.lint.finding import Finding
 from pytest_agentops.policy.model import Policy, Rule
 from pytest_agentops.policy.opinion import misfit
@@ -103,7 +103,7 @@ def brute(policy: Policy) -> dict[str, set[Any]]:
             low.add(rule.id)
         for later in ordered[reached + 1 :]:
             rest = later.condition is None and later is ordered[-1]
-            if holds(later) and effect(later) != effect(rule) and not rest:
+            if holds(later) and later.effect != rule.effect and not rest:
                 both.add((rule.id, later.id))
     return {"decides": decides, "both": both, "gaps": gaps, "low": low}
 

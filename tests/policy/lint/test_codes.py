@@ -10,9 +10,10 @@ import pytest
 from pytest_agentops.errors import CaseFileError
 from pytest_agentops.policy.files import load_text
 from pytest_agentops.policy.lint.decisions import decisions
-from pytest_agentops.policy.lint.finding import Finding, World, from_mistakes
+from pytest_agentops.policy.lint.finding import Finding, from_mistakes
 from pytest_agentops.policy.lint.run import lint
 from pytest_agentops.policy.lint.sarif import sarif
+from pytest_agentops.policy.lint.world import World
 from pytest_agentops.schema.case import Principal
 from pytest_agentops.schema.contract import Contract
 from pytest_agentops.schema.validate import violations
@@ -249,9 +250,8 @@ def test_the_floor_everything_no_policy_no_tests_and_duties() -> None:
     assert len(of("POL012", found("{allow: true}"))) == 1
     assert of("POL014", found("{allow: true}", tier=2))[0].startswith("5:7 rule payments.refund/1 allows every call")
     assert of("POL014", found("{allow: true}", tier=1)) == []
-    world = World(contracts={"email.send": Contract(name="email.send"), "read": Contract(name="read", tier=0)}, used=["db.drop"])
+    world = World(contracts={"email.send": Contract(name="email.send"), "read": Contract(name="read", tier=0)})
     assert of("POL015", found("{require_approval: m}", world=world)) == [
-        "2:1 the tool db.drop is called by a case or in a recording and has no policy: its tier 4 decides",
         "2:1 the tool email.send is offered to agents and has no policy: its tier 4 decides",
     ]
     assert of("POL016", found("{require_approval: m}")) == ["2:1 policy payments.refund has no tests"]

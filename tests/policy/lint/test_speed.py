@@ -7,8 +7,9 @@ import sys
 import time
 from collections.abc import Callable
 
-from pytest_agentops.policy.lint.finding import Report, World
+from pytest_agentops.policy.lint.finding import Report
 from pytest_agentops.policy.lint.run import lint
+from pytest_agentops.policy.lint.world import World
 
 from ..conftest import FOUNDING, contract, policies_of, rules
 

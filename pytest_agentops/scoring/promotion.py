@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import comb
 from typing import Literal, TypeAlias
 
+from ..policy.model import Policy
+from ..policy.played import Binder, PlayedRun, decided
 from ..schema.tier import Tier
-from .model import Policy
-from .played import Binder, PlayedRun, decided
+from .statistics import lower_bound, runs_to_prove
 
 Advice: TypeAlias = Literal["may move down", "should move up", "stay", "too little evidence"]
 CONFIDENCE = 0.95
@@ -42,25 +42,22 @@ class Evidence:
     """Runs in which a human edited, rejected or escalated a call of it."""
     blocked: int = 0
     """Runs in which a policy denied a call of it."""
+    stepped_in: int = 0
+    """Runs in which a human or a policy did so, or both."""
     failed: int = 0
     """Runs in which the tool answered with an error."""
-
-    @property
-    def wrong(self) -> int:
-        """Runs that speak against trusting the agent with the tool: failed, or a human or a policy had to step in."""
-        return self._wrong
-
-    _wrong: int = 0
+    wrong: int = 0
+    """Runs that speak against trusting the agent with the tool: failed, or a human or a policy had to step in."""
 
     @property
     def right_at_least(self) -> float:
         """The share of right runs that is proved."""
-        return lower_bound(self.runs - self._wrong, self.runs)
+        return _proved(self.runs - self.wrong, self.runs)
 
     @property
-    def changed_at_least(self) -> float:
-        """The share of runs that humans changed that is proved."""
-        return lower_bound(self.changed + self.blocked, self.runs)
+    def stepped_in_at_least(self) -> float:
+        """The share of runs that is proved in which a human or a policy steps in."""
+        return _proved(self.stepped_in, self.runs)
 
     @property
     def target(self) -> float | None:
@@ -70,17 +67,17 @@ class Evidence:
     @property
     def needed(self) -> int:
         """How many runs without a single wrong one would prove the target."""
-        return 0 if self.target is None else runs_needed(self.target)
+        return 0 if self.target is None else runs_to_prove(self.target, CONFIDENCE, "exact") or 0
 
     @property
     def advice(self) -> Advice:
-        if self.tier < Tier.PRODUCTION and self.changed_at_least > UP_ABOVE:
+        if self.tier < Tier.PRODUCTION and self.stepped_in_at_least > UP_ABOVE:
             return "should move up"
         if self.target is None:
             return "stay"
         if self.right_at_least >= self.target:
             return "may move down"
-        return "too little evidence" if self._wrong == 0 else "stay"
+        return "too little evidence" if self.wrong == 0 else "stay"
 
 
 def promotion(runs: Sequence[PlayedRun], policies: Sequence[Policy]) -> list[Evidence]:
@@ -104,31 +101,11 @@ def promotion(runs: Sequence[PlayedRun], policies: Sequence[Policy]) -> list[Evi
             found.asked += bool(kinds)
             found.changed += changed
             found.blocked += blocked
+            found.stepped_in += changed or blocked
             found.failed += any(call.failed and call.reached for call, _ in mine)
-            found._wrong += changed or blocked or run.success is not True
+            found.wrong += changed or blocked or run.success is not True
     return [out[name] for name in sorted(out)]
 
 
-def lower_bound(good: int, of: int, confidence: float = CONFIDENCE) -> float:
-    """The smallest share with which so many or more good ones are still likely: exact, one-sided."""
-    if good <= 0 or of <= 0:
-        return 0.0
-    if good == of:
-        return float((1 - confidence) ** (1 / of))
-    low, high = 0.0, good / of
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _at_least(good, of, middle) < 1 - confidence else (low, middle)
-    return low
-
-
-def _at_least(good: int, of: int, share: float) -> float:
-    return sum(comb(of, n) * share**n * (1 - share) ** (of - n) for n in range(good, of + 1))
-
-
-def runs_needed(target: float, confidence: float = CONFIDENCE) -> int:
-    """How many runs, all right, prove a share."""
-    runs = 1
-    while lower_bound(runs, runs, confidence) < target:
-        runs += 1
-    return runs
+def _proved(runs: int, of: int) -> float:
+    return lower_bound(runs, of, CONFIDENCE, "exact") or 0.0
