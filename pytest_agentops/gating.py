@@ -57,8 +57,10 @@ class Gating(Judging):
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """The gates of a file with mistakes are not judged, and nobody knows which they are."""
+        if not report.failed:
+            return
         path = self.settings.rootdir / report.nodeid
-        if report.failed and path.suffix in YAML and path.is_file() and _GATES.search(path.read_bytes()):
+        if path.suffix in YAML and path.is_file() and _GATES.search(path.read_bytes()):
             self.broken_files[report.nodeid] = f"gates of {report.nodeid}: not_judged: the file has mistakes"
 
     # ---- judging

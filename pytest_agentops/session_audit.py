@@ -76,14 +76,15 @@ class AuditSeal:
 
     def clear(self) -> None:
         """What an earlier session left may not stand for this one's."""
+        if not self.folder.is_dir():
+            return
         from .audit.log import clear
         from .errors import AgentOpsError
 
-        if self.folder.is_dir():
-            try:
-                clear(self.folder)
-            except AgentOpsError as error:
-                self.problems.append(str(error))
+        try:
+            clear(self.folder)
+        except AgentOpsError as error:
+            self.problems.append(str(error))
 
     def hear(self, head: JsonObject | None, failure: str | None) -> None:
         """What a worker says of its log."""
@@ -94,17 +95,18 @@ class AuditSeal:
 
     def seal(self, config: pytest.Config) -> None:
         """End the own log, and write all heads down."""
+        head = close(config)
+        self.hear(head, failure(config))
+        if not self.heads:
+            return
         from .audit.log import Checkpoint
         from .audit.seal import seal
         from .errors import AgentOpsError
 
-        head = close(config)
-        self.hear(head, failure(config))
-        if self.heads:
-            try:
-                self.anchor = seal(self.folder, [Checkpoint.from_json(one) for one in self.heads])
-            except AgentOpsError as error:
-                self.problems.append(str(error))
+        try:
+            self.anchor = seal(self.folder, [Checkpoint.from_json(one) for one in self.heads])
+        except AgentOpsError as error:
+            self.problems.append(str(error))
 
     def as_json(self) -> JsonObject | None:
         """For the results file."""

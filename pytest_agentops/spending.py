@@ -69,13 +69,13 @@ class Spending:
         """The runs that an operator should look at, suite by suite; `usual` is what a run of a case costs by the baseline."""
         for suite, runs in sorted(self._runs.items()):
             middle = median(run.cost for run in runs) if len(runs) >= FEWEST else None
-            for run in runs:
+            for run in (one for one in runs if one.failed or one.watched):
                 name = run.case if run.variant is None else f"{run.case}~{run.variant}"
                 text = spend_spike(run.cost, usual.get(name), what="what the baseline has for it")
                 text = text or spend_spike(run.cost, middle, what=f"the median of the suite {suite}")
                 if text and suite in self._runbooks:
                     text += f"; runbook: {self._runbooks[suite]}"
-                if text and (run.failed or run.watched):
+                if text:
                     yield Spike(run.case, run.variant, run.trial, text, fatal=run.watched)
 
     def over(self, suites: Mapping[str, Tally]) -> Iterator[str]:

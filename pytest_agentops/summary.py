@@ -19,7 +19,7 @@ from .judging import worst
 from .notes import Notes
 from .people import ledger
 from .reports.github import told_github
-from .reports.history import remember
+from .reports.history import Seen, remember
 from .reports.results import BuildVerdict, Key, Results
 from .schema.values import JsonObject, dumps, loads
 from .schema.verdict import Metrics, Status
@@ -45,6 +45,8 @@ class Summary:
         self.suites: dict[str, Tally] = {}
         self.suite_metrics: dict[str, JsonObject] = {}
         """The suites' numbers, once all is heard."""
+        self.seen: dict[str, Seen] = {}
+        """Suite -> what the history keeps of its cases."""
         self.notes = Notes()
         self.open: dict[str, dict[Key, JsonObject]] = {}
         """Cases whose teardown has not been heard, by node id; an ordinary test may have several."""
@@ -173,7 +175,8 @@ class Summary:
         if case["status"] == "error":
             self._error(case, True)
         self.modes.update(run["mode"] for run in runs)
-        self.results.add(dumps({**{key: case[key] for key in ("id", "suite", "variant", "status")}, **case, "trials": runs}))
+        if self.results.add(dumps({**{key: case[key] for key in ("id", "suite", "variant", "status")}, **case, "trials": runs})):
+            self.seen.setdefault(case["suite"], Seen()).add(case, runs)
         self._count(case, runs)
         self.spending.hear(case, runs)
         for run in runs:
@@ -281,7 +284,7 @@ class Summary:
                 write(path, target)
             except OSError as error:
                 self.unwritten.append(f"{target}: the report cannot be written: {error.strerror or error}")
-        self.unwritten += [*remember(path, head), *told_github(path)]
+        self.unwritten += [*remember(path, head, self.seen), *told_github(path)]
 
     @property
     def verdict(self) -> BuildVerdict:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
-from ..schema.values import Json, JsonObject
+from ..schema.values import Json, JsonObject, dumps, loads
 from .variant import LoadedSuite, SuiteHead, Variant
 
+Value = TypeVar("Value")
+
+_HEAD = ("contracts", "budget_usd", "runbooks", "prices", "slo", "defaults", "lines", "places", "gates", "gate_places")
+"""What files of one project often say alike, so it is one text, read once, and one object in memory."""
 _FIELDS = ("id", "variant", "line", "skip", "xfail", "trials", "agent", "asks", "payload")
 _LISTS = ("tags", "fixtures", "python", "policies")
 
@@ -20,16 +26,7 @@ def to_json(suite: LoadedSuite) -> JsonObject | None:
         "name": suite.name,
         "description": suite.description,
         "digest": suite.digest,
-        "contracts": head.contracts,
-        "budget_usd": head.budget_usd,
-        "runbooks": head.runbooks,
-        "prices": head.prices,
-        "slo": head.slo,
-        "defaults": head.defaults,
-        "lines": head.lines,
-        "places": head.places,
-        "gates": head.gates,
-        "gate_places": head.gate_places,
+        "head": dumps({name: getattr(head, name) for name in _HEAD}),
         "variants": [
             {
                 **{name: getattr(v, name) for name in _FIELDS},
@@ -50,31 +47,31 @@ def from_json(kept: Json, path: Path, file: str, digest: str) -> LoadedSuite | N
 
 
 def _suite(kept: JsonObject, path: Path, file: str) -> LoadedSuite:
-    head = SuiteHead(
-        name=kept["name"],
-        file=file,
-        base_dir=str(path.parent),
-        contracts=kept["contracts"],
-        checks=frozenset(),
-        budget_usd=kept["budget_usd"],
-        runbooks=kept["runbooks"],
-        prices=kept["prices"],
-        slo=kept["slo"],
-        defaults=kept["defaults"],
-        lines=kept["lines"],
-        places=kept["places"],
-        gates=kept["gates"],
-        gate_places=kept["gate_places"],
-    )
-    shared: dict[tuple[Json, ...], tuple[Json, ...]] = {}
+    head = SuiteHead(name=kept["name"], file=file, base_dir=_shared(str(path.parent)), checks=frozenset(), **_head(kept["head"]))
     variants = []
     for given in kept["variants"]:
         for name in _LISTS:
-            made = tuple(given[name])
-            given[name] = shared.setdefault(made, made)
-        if isinstance(given["tools"], list):
-            given["tools"] = tuple(given["tools"])
+            given[name] = _shared(tuple(given[name]))
+        tools = given["tools"]
+        if isinstance(tools, list):  # a reference may have its own arguments, and is no key of a memory then
+            tools = tuple(tools)
+            given["tools"] = _shared(tools) if all(isinstance(ref, str) for ref in tools) else tools
         variants.append(Variant(head=head, **given))
     if not variants:
         raise ValueError("a suite has cases")
     return LoadedSuite(kept["name"], file, path, kept["description"], variants, kept["digest"])
+
+
+@lru_cache(maxsize=64)
+def _head(text: str) -> JsonObject:
+    """Shared by all files that have it: nobody changes what a head holds."""
+    read: JsonObject = loads(text)
+    if tuple(read) != _HEAD:
+        raise ValueError("no head of a suite")
+    return read
+
+
+@lru_cache(maxsize=1024)
+def _shared(value: Value) -> Value:
+    """One object for equal values, of which thousands of files have one each."""
+    return value

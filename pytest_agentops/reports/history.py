@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
@@ -12,7 +12,7 @@ from ..errors import AgentOpsError
 from ..schema.disk import append_line
 from ..schema.values import Json, JsonObject, dumps, loads
 from . import git
-from .results import cases_of, stream
+from .results import stream
 
 NAME = "history.jsonl"
 VERSION = 1
@@ -49,12 +49,41 @@ History: TypeAlias = Mapping[str, list[Session]]
 """Suite -> its sessions, the oldest first."""
 
 
-def remember(results: Path, head: JsonObject | None = None, *, now: dt.datetime | None = None) -> list[str]:
-    """Add the session to the history beside its results; what went wrong, a sentence each. `head` is what stands above their
-    cases, where that is known already.
+@dataclass(slots=True)
+class Seen:
+    """What the cases of a suite say together."""
+
+    cases: int = 0
+    file: str | None = None
+    modes: set[str] = field(default_factory=set)
+    pins: dict[str, dict[str, Json]] = field(default_factory=dict)
+    """What the runs named, each once; there are several where a matrix varies it."""
+
+    def add(self, case: JsonObject, runs: Iterable[JsonObject]) -> None:
+        self.cases += 1
+        self.file = self.file or case.get("file")
+        for run in runs:
+            self.modes.add(run["mode"])
+            pins = run.get("pins") or {}
+            for pin in _PINS:
+                value = pins.get(pin)
+                if value is not None:
+                    key = f'"{value}"' if isinstance(value, str) else dumps(value)
+                    self.pins.setdefault(pin, {})[key] = value
+
+
+def remember(
+    results: Path, head: JsonObject | None = None, seen: Mapping[str, Seen] | None = None, *, now: dt.datetime | None = None
+) -> list[str]:
+    """Add the session to the history beside its results; what went wrong, a sentence each.
+
+    `head` is what stands above their cases and `seen` what these say, suite by suite, where that is known already.
     """
     path = results.with_name(NAME)
-    line = dumps(_entry(results, head or stream(results)[0], now or dt.datetime.now(dt.UTC)))
+    if head is None or seen is None:
+        head, cases = stream(results)
+        seen = _seen(cases)
+    line = dumps(_entry(head, seen, git.head(results.parent), now or dt.datetime.now(dt.UTC)))
     try:
         append_line(path, line)  # two sessions at once give two lines
     except OSError as error:
@@ -62,51 +91,34 @@ def remember(results: Path, head: JsonObject | None = None, *, now: dt.datetime 
     return []
 
 
-def _entry(results: Path, head: JsonObject, now: dt.datetime) -> JsonObject:
-    seen = {name: _Seen() for name in head["suites"]}
-    for case in cases_of(results):
-        seen.setdefault(case["suite"], _Seen()).add(case)
+def _seen(cases: Iterable[JsonObject]) -> dict[str, Seen]:
+    found: dict[str, Seen] = {}
+    for case in cases:
+        found.setdefault(case["suite"], Seen()).add(case, case["trials"])
+    return found
+
+
+def _entry(head: JsonObject, seen: Mapping[str, Seen], commit: str | None, now: dt.datetime) -> JsonObject:
     suites: JsonObject = {}
     for name, suite in head["suites"].items():
-        mine = seen[name]
+        mine = seen.get(name) or Seen()
         suites[name] = {
             "file": mine.file,
             "whole": is_whole(head, name, mine.cases),
             "mode": next(iter(mine.modes)) if len(mine.modes) == 1 else "mixed" if mine.modes else "none",
             "metrics": {key: suite["metrics"].get(key) for key in _METRICS},
-            "pins": {pin: [found[key] for key in sorted(found)] for pin, found in mine.pins.items() if found},
+            "pins": {pin: [mine.pins[pin][key] for key in sorted(mine.pins[pin])] for pin in _PINS if pin in mine.pins},
         }
     return {
         "version": VERSION,
         "at": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "commit": git.head(results.parent),
+        "commit": commit,
         "mode": head["mode"],
         "selection": head["selection"],
         "verdict": head["verdict"],
         **({"prices": head["prices"]} if "prices" in head else {}),
         "suites": suites,
     }
-
-
-@dataclass(slots=True)
-class _Seen:
-    """What the cases of a suite say together."""
-
-    cases: int = 0
-    file: str | None = None
-    modes: set[str] = field(default_factory=set)
-    pins: dict[str, dict[str, Json]] = field(default_factory=lambda: {pin: {} for pin in _PINS})
-    """What the runs named, each once; there are several where a matrix varies it."""
-
-    def add(self, case: JsonObject) -> None:
-        self.cases += 1
-        self.file = self.file or case.get("file")
-        for run in case["trials"]:
-            self.modes.add(run["mode"])
-            for pin, found in self.pins.items():
-                value = (run.get("pins") or {}).get(pin)
-                if value is not None:
-                    found[dumps(value)] = value
 
 
 def is_whole(results: JsonObject, suite: str, cases: int) -> bool:

@@ -43,12 +43,15 @@ class Results:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    def add(self, case_json: str) -> None:
-        """Keep one case, given as compact JSON text."""
+    def add(self, case_json: str) -> bool:
+        """Keep one case, given as compact JSON text; says whether it is a new one."""
         raw = case_json.encode("utf-8")
         start = self._spool.seek(0, os.SEEK_END)
         self._spool.write(raw)
-        self._places[key_of(case_json)] = (start, len(raw))
+        key = key_of(case_json)
+        new = key not in self._places
+        self._places[key] = (start, len(raw))
+        return new
 
     def find(self, case_id: str, variant: str | None) -> JsonObject | None:
         """A case that was kept."""
@@ -187,15 +190,6 @@ def _lines_of(path: Path) -> Iterator[JsonObject]:
         else:
             raise ValueError("there is no list of cases")
         yield loads("".join(above).rstrip().rstrip(",") + "}")
-        yield from _cases_in(file)
-
-
-def cases_of(path: Path) -> Iterator[JsonObject]:
-    """The cases of a file that this process has written, one at a time."""
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            if line == '"cases": [\n':
-                break
         yield from _cases_in(file)
 
 

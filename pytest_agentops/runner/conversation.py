@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import replace
 
 from ..schema.case import Principal, Turn
 from ..schema.run import Problem
-from ..schema.values import Json, NotJson, canonical, jsonable
+from ..schema.values import Json, NotJson, canonical, copied, jsonable
 from .invoke import call_agent
 from .setting import Setting
 from .state import after_turn
@@ -63,7 +62,7 @@ def _task(setting: Setting, text: str) -> Task:
         messages=[dict(m) for m in session.messages if m.get("role") in ("user", "assistant")],
         model=fields.model,
         prompt=fields.prompt,
-        context=copy.deepcopy(fields.context or {}),  # the policies read the case's own
+        context=copied(fields.context or {}),  # the policies read the case's own
         setup=fields.setup or {},
         principal=replace(fields.principal or Principal()),
         thread=f"{case.suite}/{case.name}.t{setting.trial.number}",

@@ -112,6 +112,13 @@ def _convert(value: object, path: str) -> Json:
     raise NotJson(path, type(value).__name__, f"a {type(value).__name__} cannot be written as JSON")
 
 
+def copied(value: Json) -> Json:
+    """A deep copy of a JSON value."""
+    if isinstance(value, dict):
+        return {k: copied(v) for k, v in value.items()}
+    return [copied(v) for v in value] if isinstance(value, list) else value
+
+
 # made once: json.dumps with these arguments would build an encoder a call
 _COMPACT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _SORTED = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True)

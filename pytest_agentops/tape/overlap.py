@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from .model.exchange import Exchange
 from .recording import Recording
 
-Kept = TypeVar("Kept", Recording, Exchange)
+if TYPE_CHECKING:
+    from .model.exchange import Exchange
+
+Kept = TypeVar("Kept", Recording, "Exchange")
 
 
 def merged(old: list[Kept], now: list[Kept]) -> list[Kept]:

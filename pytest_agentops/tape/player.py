@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 from ..errors import CassetteMiss
 from ..schema.contract import Contract
 from ..schema.pins import Pins
-from ..schema.values import Json, JsonObject, same
+from ..schema.values import Json, JsonObject, copied, same
 from .history import History, Made, Refusal, is_read, touches
 from .matching import Fold, Keys
 from .overlap import overlapped
@@ -307,10 +307,3 @@ class _Nothing:
 def _overlapped(a: Entry, b: Entry) -> bool:
     first, second = (a, b) if a.index < b.index else (b, a)
     return overlapped(first.index, second.index, second.recording.overlap)
-
-
-def copied(value: Json) -> Json:
-    """A deep copy of a JSON value."""
-    if isinstance(value, dict):
-        return {k: copied(v) for k, v in value.items()}
-    return [copied(v) for v in value] if isinstance(value, list) else value

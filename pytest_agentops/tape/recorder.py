@@ -10,9 +10,8 @@ from dataclasses import dataclass, field, replace
 from ..schema.call import ErrorInfo
 from ..schema.pins import Pins
 from ..schema.run import State
-from ..schema.values import Json, JsonObject
+from ..schema.values import Json, JsonObject, copied
 from .overlap import merged
-from .player import copied
 from .recording import Recording, ToolsCassette
 from .values import TrialValues
 

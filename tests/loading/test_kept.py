@@ -89,7 +89,18 @@ def test_every_field_of_a_variant_and_its_head_is_kept(file: Path) -> None:
     assert kept is not None
     assert set(kept["variants"][0]) == {f.name for f in dataclasses.fields(suite.variants[0])} - {"head"}
     derived = {"file", "base_dir", "checks", "prompts"}
-    assert {f.name for f in dataclasses.fields(suite.variants[0].head)} - derived <= set(kept)
+    assert {f.name for f in dataclasses.fields(suite.variants[0].head)} - derived == {*loads(kept["head"]), "name"}
+
+
+def test_files_that_say_the_same_at_their_head_share_it(file: Path, cache: ParsedCache) -> None:
+    other = file.parent / "other.yaml"
+    other.write_text(SUITE.replace("suite: refunds", "suite: other").replace("hello", "good bye"), encoding="utf-8")
+    first, second = ([load_suite(path, file.parent, cache=cache) for _ in range(2)][1] for path in (file, other))
+    assert first.variants[0].head.defaults is second.variants[0].head.defaults
+    assert (first.variants[0].head.name, first.variants[0].case().fields.task) != (
+        second.variants[0].head.name,
+        second.variants[0].case().fields.task,
+    )
 
 
 def test_another_text_is_read(file: Path, cache: ParsedCache) -> None:
@@ -162,6 +173,9 @@ def spoiled(kept: dict[str, Any]) -> list[Json]:
         for left_out in kept["variants"][0]
     ]
     out += [{**kept, "variants": [{**kept["variants"][0], "more": 1}]}, {**kept, "variants": [1]}, {**kept, "variants": []}]
+    head = loads(kept["head"])
+    out += [{**kept, "head": dumps({k: v for k, v in head.items() if k != left_out})} for left_out in head]
+    out += [{**kept, "head": text} for text in ("", "[]", "1", dumps({**head, "more": 1}))]
     out.append({**kept, "digest": "0" * 64, "name": "stale"})
     return out
 
