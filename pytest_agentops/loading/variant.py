@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..schema.case import Case, CaseFields, ContractSpec, Ref
 from ..schema.prices import ModelPrice
-from ..schema.values import JsonObject, loads
+from ..schema.values import JsonObject, copied, loads
 from .build import build
 from .merge import merged, with_point
 from .rules import is_prompt_file
@@ -93,7 +93,8 @@ class Variant:
     def case(self) -> Case:
         """The case as the runner and the checks read it."""
         kept = loads(self.payload)
-        fields = with_point(merged(self.head.defaults, kept["own"]), kept["point"])
+        # an agent may change the setup that it is given: what all cases start from stays as it was written
+        fields = with_point(merged(copied(self.head.defaults), kept["own"]), kept["point"])
         prompt = fields.get("prompt")
         if prompt in self.head.prompts and is_prompt_file(prompt):
             fields["prompt"] = self.head.prompts[prompt]

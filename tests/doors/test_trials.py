@@ -71,6 +71,37 @@ def test_every_trial_has_fresh_fixtures(project: Project) -> None:
     assert (project.path / "cassettes/demo/thrice.t3/tools.yaml").is_file()
 
 
+def test_what_an_agent_changes_is_its_own(project: Project) -> None:
+    """Two files with one head, as they come from the parsed cache: neither a trial nor a case sees what another left behind."""
+    agent = """
+def agent(task, tools):
+    task.setup["seen"].append("me")
+    task.context["seen"].append("me")
+    return f"{len(task.setup['seen'])} {len(task.context['seen'])}"
+"""
+    project.write("cases/agent.py", agent)
+    for name in ("one", "two"):
+        project.write(
+            f"cases/{name}.yaml",
+            f"""
+version: 1
+suite: {name}
+agent: ./agent.py:agent
+contracts: {{look.up: {{effect: read, tier: 0, answers: [{{result: []}}]}}}}
+defaults:
+  setup: {{seen: []}}
+  context: {{seen: []}}
+  trials: 2
+  expect: {{output: {{equals: "1 1"}}}}
+cases:
+  - {{id: a, task: hello}}
+  - {{id: b, task: hello}}
+""",
+        )
+    for _ in range(2):
+        project.evals().assert_outcomes(passed=4)
+
+
 def test_trials_are_judged_together(project: Project) -> None:
     project.suite(
         """
