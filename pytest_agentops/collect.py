@@ -100,7 +100,7 @@ class CaseFile(pytest.Module):
 
     @classmethod
     def of(cls, parent: pytest.Collector, path: Path) -> CaseFile:
-        file: CaseFile = cls.from_parent(parent, path=path)
+        file: CaseFile = cls.from_parent(parent, path=path, name=path.name)
         file.obj = types.ModuleType(path.stem)
         return file
 

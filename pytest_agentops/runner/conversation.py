@@ -64,7 +64,7 @@ def _task(setting: Setting, text: str) -> Task:
         prompt=fields.prompt,
         context=copied(fields.context or {}),  # the policies read the case's own
         setup=fields.setup or {},
-        principal=replace(fields.principal or Principal()),
+        principal=Principal() if fields.principal is None else replace(fields.principal),
         thread=f"{case.suite}/{case.name}.t{setting.trial.number}",
         session=session,
     )

@@ -34,16 +34,16 @@ class CheckContext:
     default_outcome: Outcome | None = None
     """What the alternatives under `any` that name no outcome must end with."""
 
-    def at(self, key: str, name: str) -> CheckContext:
-        """The same for the check of `key`."""
+    def at(self, key: str, name: str, path: str, default_outcome: Outcome | None) -> CheckContext:
+        """The same for the check of `key` in the mapping at `path`."""
         return CheckContext(
             case=self.case,
             name=name,
-            path=self.path,
+            path=path,
             key=key,
             python=self.python,
             extra_checks=self.extra_checks,
-            default_outcome=self.default_outcome,
+            default_outcome=default_outcome,
         )
 
     @property

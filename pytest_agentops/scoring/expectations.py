@@ -42,11 +42,10 @@ def run_expect(expect: Expect, run: Run, context: CheckContext, *, path: str, pr
             passed_on = context.default_outcome
         else:
             wanted = {"outcome": context.default_outcome, **wanted}
-    inner = replace(context, path=path, default_outcome=passed_on)
     results: dict[str, CheckResult] = {}
     # a function of the user's that breaks makes the outcome `error`, so it runs before the outcome is looked at
     for key in sorted(wanted, key="python".__ne__) if "python" in wanted else wanted:
-        results[key] = built_in(key)(wanted[key], run, inner.at(key, prefix + key))
+        results[key] = built_in(key)(wanted[key], run, context.at(key, prefix + key, path, passed_on))
     return [results[key] for key in wanted]
 
 
@@ -61,7 +60,7 @@ def run_extra(case: Case, run: Run, context: CheckContext) -> list[CheckResult]:
         check = context.extra_checks.get(key)
         if check is None:
             raise AgentOpsError(f"expect.{key}: no check of that name is registered")
-        results.append(check(wanted, run, context.at(key, key)))
+        results.append(check(wanted, run, context.at(key, key, context.path, context.default_outcome)))
     return results
 
 

@@ -90,7 +90,8 @@ class Toolbox:
         """The same tools, called through `caller`; a tool that cannot be described is an error here, not in the agent's hands."""
         for one in self._tools.values():
             _ = one.contract
-        bound = copy.copy(self)
+        bound = Toolbox.__new__(type(self))
+        bound.__dict__.update(self.__dict__)
         bound._caller = caller
         bound._shown = _Shown(bound._tools)
         return bound
