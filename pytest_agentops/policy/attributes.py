@@ -59,6 +59,9 @@ class Kind(IntEnum):
     """In an analysis: any value, or none."""
 
 
+_COMPARABLE = frozenset([Kind.TEXT, Kind.NUMBER, Kind.BOOL, Kind.NULL])
+_ANY_KIND = frozenset(Kind) - {Kind.FREE}
+
 Prepared: TypeAlias = tuple[Kind, Any]
 UNUSABLE: Prepared = (Kind.UNUSABLE, None)
 
@@ -71,44 +74,45 @@ class Items:
     numbers: frozenset[int | Decimal]
     bools: frozenset[bool]
     null: bool
-    unsure: bool
-    """Whether there are values that cannot be compared."""
+    sure: Collection[Kind]
+    """Of what is looked for: the kinds that every value can be compared with, so that what is not found is not there."""
     count: int
 
 
-def items(values: Sequence[Prepared]) -> Items:
-    """The values of a list, each prepared."""
+def items(values: Sequence[Prepared], *, literal: bool = False) -> Items:
+    """The values of a list, each prepared; in a `literal` list a null asks for null, and so differs from anything else."""
+    kinds = {kind for kind, _ in values if not (literal and kind is Kind.NULL)}
     return Items(
         texts=frozenset(v for k, v in values if k is Kind.TEXT),
         numbers=frozenset(v for k, v in values if k is Kind.NUMBER),
         bools=frozenset(v for k, v in values if k is Kind.BOOL),
         null=any(k is Kind.NULL for k, _ in values),
-        unsure=any(k in (Kind.UNUSABLE, Kind.LONG) for k, _ in values),
+        sure=_sure(kinds),
         count=len(values),
     )
 
 
+def _sure(kinds: Collection[Kind]) -> Collection[Kind]:
+    if not kinds:
+        return _ANY_KIND
+    return frozenset(kinds) & _COMPARABLE if len(kinds) == 1 else frozenset()
+
+
 def contains(found: Items, needle: Prepared) -> bool | None:
-    """Whether `needle` is one of the values; unknown where no value is of its kind."""
+    """Whether `needle` equals one of the values: the `or` of all comparisons, unknown where one of another kind is left."""
     kind, value = needle
-    if kind is Kind.NULL:
-        return True if found.null else None if found.unsure else False
     if kind is Kind.TEXT:
-        same: Collection[Any] = found.texts
+        there = value in found.texts
     elif kind is Kind.NUMBER:
-        same = found.numbers
+        there = value in found.numbers
     elif kind is Kind.BOOL:
-        same = found.bools
+        there = value in found.bools
     elif kind is Kind.LONG:
-        sure = found.texts and not found.unsure and all(cannot_be(value, text) for text in found.texts)
+        sure = Kind.TEXT in found.sure and all(cannot_be(value, text) for text in found.texts)
         return False if sure else None
     else:
-        return None
-    if value in same:
-        return True
-    if found.unsure or not (same or found.count == found.null):
-        return None
-    return False
+        there = kind is Kind.NULL and found.null
+    return True if there else False if kind in found.sure else None
 
 
 def cannot_be(long: str, text: str) -> bool:

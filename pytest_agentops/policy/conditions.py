@@ -81,9 +81,14 @@ class Constant:
 Term: TypeAlias = Attribute | Length | Constant
 
 
+def asks_null(term: Term) -> bool:
+    """Whether the condition itself writes null: whether something is null can be said of any value."""
+    return isinstance(term, Constant) and term.prepared[0] is Kind.NULL
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """``left op right``; unknown where the two are of different kinds, but null differs from any value."""
+    """``left op right``; unknown where the two are of different kinds, but any value is compared with a literal null."""
 
     left: Term
     op: Op
@@ -102,7 +107,7 @@ class Comparison:
             return None
         if self.op not in ("==", "!=") or kind is Kind.FREE or other is Kind.FREE:
             return None
-        if kind is Kind.NULL or other is Kind.NULL:
+        if asks_null(self.left) or asks_null(self.right):
             return self.op == "!="
         if {kind, other} == {Kind.TEXT, Kind.LONG}:
             long, text = (a[1], b[1]) if kind is Kind.LONG else (b[1], a[1])
@@ -128,7 +133,8 @@ class Membership:
         if found is None:
             return None
         if found[0] is Kind.LIST:
-            return contains(found[1], needle)
+            known: Items = found[1]
+            return known.null if asks_null(self.needle) else contains(known, needle)
         return needle[1] in found[1] if found[0] is Kind.TEXT and needle[0] is Kind.TEXT else None
 
 

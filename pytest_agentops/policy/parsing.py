@@ -165,7 +165,7 @@ class _Walk:
             constants = tuple(self.constant(element) for element in right.elts)
             if isinstance(needle, Constant):
                 self.fail(needle.at, "a constant in a list of constants", "a condition looks at the call")
-            return Membership(needle, items([c.prepared for c in constants]), constants)
+            return Membership(needle, items([c.prepared for c in constants], literal=True), constants)
         if isinstance(right, ast.Tuple):
             self.fail(right.col_offset, *_FORBIDDEN[ast.Tuple])
         options = self.term(right)

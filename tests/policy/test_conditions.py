@@ -53,6 +53,13 @@ TRUE = [
     ("not exists(note)", {"note": None}),
     ("note == null", {"note": None}),
     ("note != null and note != None", {"note": "x"}),
+    ("null != note", {"note": {"a": 1}}),
+    ("note in ['XX', null]", {"note": None}),
+    ("note not in ['XX', null]", {"note": "DE"}),
+    ("note not in [null]", {"note": 1}),
+    ("null in note", {"note": ["a", None]}),
+    ("null not in note", {"note": ["a", 1, float("nan")]}),
+    ("'a' in note", {"note": [None, 1, "a"]}),
     ("on", {"on": True}),
     ("not on", {"on": False}),
     ("on == true and on != False", {"on": True}),
@@ -88,6 +95,18 @@ UNKNOWN = [
     ("amount_usd > 1", {"amount_usd": [2]}),
     ("amount_usd > 1", {"amount_usd": {"usd": 2}}),
     ("amount_usd > 1", {"amount_usd": None}),
+    ("note == 'XX'", {"note": None}),
+    ("note != 'XX'", {"note": None}),
+    ("'XX' != note", {"note": None}),
+    ("amount_usd != 0", {"amount_usd": None}),
+    ("on == false", {"on": None}),
+    ("note != on", {"note": None, "on": "x"}),
+    ("note in ['XX', 'YY']", {"note": None}),
+    ("note in on", {"note": None, "on": ["XX"]}),
+    ("note in ['XX', 1]", {"note": "DE"}),
+    ("note in ['XX', null]", {"note": 1}),
+    ("'a' in note", {"note": [None]}),
+    ("'a' in note", {"note": ["b", 1]}),
     ("amount_usd.real > 1", {"amount_usd": 2}),
     ("args.a.b.c == 1", {"a": {"b": 5}}),
     ("amount_usd > 1", {}),
@@ -121,6 +140,16 @@ def test_unknown_stays_unknown_when_it_is_negated(text: str, args: dict[str, Any
     assert holds(f"({text}) or args.f == 1", {**args, "f": 1}) is True
     assert holds(f"({text}) and args.f == 1", {**args, "f": 1}) is None
     assert holds(f"({text}) or args.f == 1", {**args, "f": 2}) is None
+
+
+VALUE = st.sampled_from([None, True, False, 0, 1, 1.5, "a", "b", "1", "a" * 20_000, "é" * 70, [], {}, ["a"], 10**5000])
+LITERAL = st.sampled_from(["null", "true", "false", "0", "1", "1.5", "'a'", "'b'", "'1'", "'é'"])
+
+
+@given(st.lists(LITERAL, min_size=1, max_size=4), VALUE)
+def test_to_be_in_a_list_is_to_equal_one_of_its_items(literals: list[str], value: Any) -> None:
+    one_by_one = " or ".join(f"note == {literal}" for literal in literals)
+    assert holds(f"note in [{', '.join(literals)}]", {"note": value}) is holds(one_by_one, {"note": value})
 
 
 def test_a_text_with_look_alike_letters_is_another_text() -> None:

@@ -71,6 +71,21 @@ def test_a_deny_that_holds_beats_one_that_cannot_be_decided_and_that_beats_an_al
     assert found.message == "rule payments.refund/2 (p0.yaml:6) cannot be decided: missing or unusable: missing"
 
 
+@pytest.mark.parametrize("line", ["note in ['XX']", "note not in ['DE']", "note == 'XX'", "note != 'DE'", "not (note == 'DE')"])
+@pytest.mark.parametrize("args", [{}, {"note": None}], ids=["left out", "null"])
+def test_what_is_left_out_or_null_does_not_get_past_a_deny(ask, line, args) -> None:
+    found = ask(rules(f'{{if: "{line}", deny: true}}', ALLOW), request(args), tier=0)
+    assert (found.verdict, found.reason, found.rule) == ("deny", "indeterminate", "payments.refund/1")
+
+
+def test_a_condition_may_ask_for_null_itself(ask) -> None:
+    text = rules("{if: \"note != null and note in ['XX']\", deny: true}", ALLOW)
+    assert ask(text, request({"note": None}), tier=0).allowed
+    assert ask(text, request({"note": "DE"}), tier=0).allowed
+    assert not ask(text, request({"note": "XX"}), tier=0).allowed
+    assert ask(text, request({}), tier=0).reason == "indeterminate"
+
+
 def test_an_undecided_rule_may_ask_a_person_instead_but_never_an_undecided_deny(ask) -> None:
     more = "on_unknown: require_approval:lead"
     found = ask(rules('{if: "missing == 1", allow: true}', more=more), request(), tier=0)

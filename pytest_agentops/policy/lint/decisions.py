@@ -13,7 +13,6 @@ from ..axis import Entry
 from ..binding import BoundTool, bind
 from ..builder import CAP, Builder, finest
 from ..cells import Cells, canonical
-from ..domain import MISSING
 from ..explained import says
 from ..model import Policy, Rule
 from ..opinion import by_tier
@@ -218,9 +217,9 @@ def _missing(table: Table, policy: Policy, turns: Sequence[Turn]) -> Iterator[Fi
     if policy.on_unknown is not None:
         return
     absent = {
-        axis.path: table.where(axis.path, lambda e: any(c.value is MISSING for c in e.members) and e.sort == "missing")
+        axis.path: table.where(axis.path, lambda e: e.sort in ("missing", "null"))
         for axis in table.axes
-        if any(c.value is MISSING for entry in axis.entries for c in entry.members)
+        if any(entry.sort in ("missing", "null") for entry in axis.entries)
     }
     for path, here in absent.items():
         for turn in turns:
@@ -234,7 +233,9 @@ def _missing(table: Table, policy: Policy, turns: Sequence[Turn]) -> Iterator[Fi
                     if other != path and present & ~missing:
                         present &= ~missing
                 attribute = next(a for a in condition.attributes if canonical(a.path, table.builder.declared) == path)
-                said = f"{attribute.name} may be missing, then rule {turn.rule.id} cannot be decided and the call is denied"
+                where = table.where(path, lambda e: e.sort == "missing")
+                word = "missing" if cells & where else "null"
+                said = f"{attribute.name} may be {word}, then rule {turn.rule.id} cannot be decided and the call is denied"
                 cure = f"declare it under `attributes` as required, ask `exists({attribute.name})`, or make the tool require it"
                 yield found("POL007", "warning", turn.rule, said, cure, cell=_first(table, present), key="if")
                 break

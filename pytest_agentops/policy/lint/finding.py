@@ -19,7 +19,7 @@ CODES: Mapping[str, str] = {
     "POL004": "a rule that never decides: it never matches, or others come first",
     "POL005": "two rules with different effects hold for one call: their order matters",
     "POL006": "no rule applies: the call falls to the default",
-    "POL007": "an attribute may be missing where it matters: the call is denied as indeterminate",
+    "POL007": "an attribute may be missing or null where it matters: the call is denied as indeterminate",
     "POL008": "an amount without a bound on the permissive side",
     "POL009": "a redacted field that does not exist, or a secret that nobody redacts",
     "POL010": "how long calls are kept: not said, too short, or said in two ways",

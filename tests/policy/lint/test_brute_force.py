@@ -28,6 +28,8 @@ ATOM = st.one_of(
         [
             "customer_tier in ['a', 'b', null]",
             "customer_tier not in ['a']",
+            "customer_tier != null",
+            "customer_tier in ['a', 3]",
             "exists(customer_tier)",
             "exists(amount_usd)",
             "on",
@@ -51,7 +53,7 @@ MORE = st.sampled_from(
 )
 GONE = object()
 AMOUNTS: list[Any] = [GONE, -1, 0, 5, 10, 20, 50.5, 51, "text", None]
-TIERS: list[Any] = [GONE, "a", "b", "c", None, 3]
+TIERS: list[Any] = [GONE, "a", "b", "c", None, 3, 4]
 ONS: list[Any] = [GONE, True, False, None]
 ROLES: list[tuple[str, ...]] = [(), ("boss",), ("clerk",), ("boss", "clerk")]
 

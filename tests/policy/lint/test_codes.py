@@ -170,6 +170,16 @@ def test_what_may_be_missing() -> None:
     assert of("POL007", found('{if: "context.a == 1", allow: true}', more="on_unknown: require_approval:m")) == []
 
 
+def test_what_may_be_null() -> None:
+    schema = {"type": "object", "properties": {"region": {"type": ["string", "null"]}}, "required": ["region"]}
+    line = "{if: \"region in ['XX']\", deny: true}"
+    assert of("POL007", found(line, parameters=schema)) == [
+        "5:8 region may be null, then rule payments.refund/1 cannot be decided and the call is denied | region is null"
+    ]
+    assert of("POL007", found("{if: \"region != null and region in ['XX']\", deny: true}", parameters=schema)) == []
+    assert of("POL007", found("{if: \"region in ['XX', null]\", deny: true}", parameters=schema)) == []
+
+
 def test_amounts_without_a_bound() -> None:
     assert of("POL008", found('{if: "0 < amount_usd <= 50", allow: true}', '{if: "amount_usd > 50", require_approval: m}')) == []
     high = found('{if: "amount_usd > 0 and on", allow: true}', "{require_approval: m}")
