@@ -35,7 +35,7 @@ def evaluate(policies: Policies, request: Request) -> Decision:
     values = Values(request, tool.declared, tool.facts)
     shadow = tuple(_as_decision(o, tool) for o in _opinions(tool.shadow, tool, request, values) if not o.abstains)
     if not policies.enforced:
-        return Decision(verdict="allow", reason="no_policy", message="no policy is enforced", tier=int(tool.tier), shadow=shadow)
+        return _not_enforced(tool, request, shadow)
     opinions = _opinions(tool.enforced, tool, request, values)
     if all(o.abstains for o in opinions):
         opinions.append(by_tier(tool))
@@ -50,6 +50,13 @@ def evaluate(policies: Policies, request: Request) -> Decision:
         message = f"an obligation cannot be met: {missing}"
         first = Opinion(verdict="deny", reason="obligation", message=message, rule=first.rule, where=first.where)
     return _as_decision(first, tool, opinions, obligations, shadow)
+
+
+def _not_enforced(tool: BoundTool, request: Request, shadow: tuple[Decision, ...]) -> Decision:
+    """As without any policy: every known tool is allowed, but a contract's scopes hold where somebody is named."""
+    for lacking in _contract_scopes(tool, request) if request.named else ():
+        return _as_decision(lacking, tool, shadow=shadow)
+    return Decision(verdict="allow", reason="no_policy", message="no policy is enforced", tier=int(tool.tier), shadow=shadow)
 
 
 def _opinions(bounds: Iterable[Bound], tool: BoundTool, request: Request, values: Values) -> list[Opinion]:

@@ -84,6 +84,7 @@ class PolicyStage:
                 args=args,
                 context=self.context,
                 principal=self.principal or Principal(),
+                named=self.principal is not None,
                 now=now,
                 session=self.meter.facts(),
                 spent=self._spent,

@@ -32,6 +32,8 @@ class Request:
     """The real values (conditions see them); nothing of them comes into a decision's texts."""
     context: JsonObject = field(default_factory=dict)
     principal: Principal = field(default_factory=Principal)
+    named: bool = True
+    """Whether the case says who acts. Where nobody does and no policy is enforced, the scopes of contracts are not compared."""
     now: dt.datetime | None = None
     """With a zone; None or without one: every time window is closed."""
     session: Mapping[str, int | float | Decimal] = field(default_factory=dict)

@@ -259,6 +259,15 @@ def test_a_shadow_policy_is_heard_and_not_obeyed(ask) -> None:
     assert (alone.verdict, alone.reason, len(alone.shadow)) == ("allow", "no_policy", 1)
 
 
+def test_scopes_of_a_contract_hold_beside_a_shadow_policy(ask) -> None:
+    shadow = rules(ALLOW, more="mode: shadow")
+    lacking = ask(shadow, request(), scopes=("payments:refund",))
+    assert (lacking.verdict, lacking.reason, len(lacking.shadow)) == ("deny", "scope_missing", 1)
+    assert ask(shadow, request(), scopes=("orders:read",)).reason == "no_policy"
+    assert ask(shadow, request(principal=Principal(), named=False), scopes=("payments:refund",)).reason == "no_policy"
+    assert ask(rules(ALLOW), request(principal=Principal(), named=False), scopes=("payments:refund",)).reason == "scope_missing"
+
+
 def test_without_policies_a_known_tool_is_allowed_and_an_unknown_one_is_not() -> None:
     none = bind([], {"payments.refund": contract()})
     assert (decide(none, request()).verdict, decide(none, request()).reason) == ("allow", "no_policy")

@@ -131,6 +131,15 @@ def test_scopes_of_the_contract_and_of_the_policy(lab, bank) -> None:
     assert bank.paid == [20]
 
 
+def test_a_shadow_policy_leaves_scopes_as_they_are_without_a_policy(lab, bank) -> None:
+    tools = lambda: bank(scopes=["payments:refund"])  # noqa: E731
+    shadow = SMALL.replace("  rules:", "  mode: shadow\n  rules:")
+    assert lab.run(refunds(20), tools, mode="live", policy=shadow, principal={"id": "bot"}).output == ["scope_missing"]
+    assert lab.run(refunds(20), tools, mode="live", policy=shadow, principal={}).output == ["scope_missing"]
+    assert bank.paid == []
+    assert lab.run(refunds(20), tools, mode="live", policy=shadow).output == ["paid"], "nobody is named"
+
+
 # ---- values that are meant to slip through
 
 
