@@ -37,7 +37,7 @@ def evaluate(policies: Policies, request: Request) -> Decision:
     if not policies.enforced:
         return _not_enforced(tool, request, shadow)
     opinions = _opinions(tool.enforced, tool, request, values)
-    if all(o.abstains for o in opinions):
+    if all(bound.abstains for bound in tool.enforced):  # also where a limit of theirs asks somebody: it may only raise
         opinions.append(by_tier(tool))
     opinions = [o for o in opinions if not o.abstains or o.charges]
     opinions += _contract_scopes(tool, request)

@@ -154,6 +154,14 @@ def test_a_limit_raises_only_what_goes_above_it(ask) -> None:
     assert above.approvals == (ApprovalNeed(role="lead"),)
 
 
+@pytest.mark.parametrize(("tier", "verdict"), [(2, "deny"), (3, "require_approval"), (0, "require_approval")])
+def test_a_limit_of_a_policy_that_decides_nothing_only_raises_the_tiers_default(ask, tier, verdict) -> None:
+    text = rules("{limit: {max: 1, else: require_approval:lead}}")
+    below, above = (ask(text, request(spent={"p0.yaml#payments.refund/1": Decimal(n)}), tier=tier) for n in (0, 1))
+    assert above.verdict == verdict
+    assert sum(n.count for n in below.approvals) <= sum(n.count for n in above.approvals)
+
+
 def test_a_limit_without_else_denies_and_a_deny_charges_nothing(ask) -> None:
     text = rules(ALLOW, "{limit: {max: 2}}")
     second, third = (ask(text, request(spent={KEY: Decimal(n)}), tier=0) for n in (1, 2))

@@ -83,6 +83,65 @@ def test_a_deny_added_anywhere_never_allows_more(
     assert strictness(found[0]) <= strictness(apart)
 
 
+OBLIGATION = st.builds(
+    "{{{}{}}}".format,
+    st.one_of(st.just(""), CONDITION.map(lambda c: f'if: "{c}", ')),
+    st.sampled_from(
+        [
+            "limit: {sum: amount_usd, max: 60}",
+            "limit: {sum: amount_usd, max: 60, else: {require_approval: {role: n, count: 2}}}",
+            "limit: {max: 0, else: require_approval:m}",
+            "limit: {max: 1, else: require_approval:m}",
+            "log: {redact_fields: [a], retain_days: 3}",
+            "within: {days: [mon-fri], tz: UTC}",
+        ]
+    ),
+)
+
+
+def assert_no_looser(before: Decision, after: Decision) -> None:
+    assert strictness(before) <= strictness(after)
+    if before.verdict == after.verdict:
+        now = {need.role: need.count for need in after.approvals}
+        assert all(need.count <= now.get(need.role, 0) for need in before.approvals if need.role is not None)
+        assert sum(need.count for need in before.approvals) <= sum(now.values())
+
+
+@given(RULES, MORE, TIER, CALL, OBLIGATION, st.integers(0, 5))
+@settings(max_examples=500, deadline=None)
+def test_an_obligation_added_anywhere_never_allows_more(
+    lines: list[str], more: str, tier: int | None, call: Request, added: str, at: int
+) -> None:
+    before = [f"{{id: r{i}, {line[1:]}" for i, line in enumerate(lines)]
+    after = [*before[:at], f"{{id: z, {added[1:]}", *before[at:]]
+    spent = {key.replace("refund/", "refund/r"): value for key, value in call.spent.items()}
+    spent["p0.yaml#payments.refund/z"] = Decimal(55)
+    asked = request(call.args, context=call.context, now=call.now, spent=spent)
+    assert_no_looser(*(evaluate(bound(rules(*each, more=more), tier=tier), asked) for each in (before, after)))
+
+
+@given(
+    RULES,
+    MORE,
+    TIER,
+    CALL,
+    st.lists(OBLIGATION, min_size=1, max_size=3),
+    st.sampled_from(["", "override_tier: T", "on_unknown: require_approval:m", "tier: 0", "scopes: [pay]"]),
+)
+@settings(max_examples=500, deadline=None)
+def test_another_policy_that_has_only_obligations_never_allows_more(
+    lines: list[str], more: str, tier: int | None, call: Request, added: list[str], with_: str
+) -> None:
+    spent = {**call.spent, **{f"p1.yaml#b/{n}": Decimal(55) for n in (1, 2, 3)}}
+    asked = request(call.args, context=call.context, now=call.now, spent=spent)
+    one, other = rules(*lines, more=more), rules(*added, tool="payments.*", more=f"id: b\n{with_}")
+    alone, both = evaluate(bound(one, tier=tier), asked), evaluate(bound(one, other, tier=tier), asked)
+    if tier is not None or with_ != "tier: 0":  # a tool that declares no tier may get one from a policy
+        assert_no_looser(alone, both)
+    nothing = rules("{deny: true}", tool="orders.get")
+    assert_no_looser(*(evaluate(bound(nothing, *each, tier=tier or 4), asked) for each in ((), (other,))))
+
+
 @given(RULES, TIER, CALL)
 @settings(max_examples=200, deadline=None)
 def test_the_decision_does_not_depend_on_the_order_of_dictionaries(lines: list[str], tier: int | None, call: Request) -> None:
