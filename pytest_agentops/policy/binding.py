@@ -14,7 +14,8 @@ from .attributes import ROOTS, declared_names
 from .conditions import Attribute
 from .match import fits
 from .model import Policy, Rule
-from .tiers import has_thresholds, tier_of, weaker_than_floor
+from .thresholds import has_thresholds
+from .tiers import tier_of, weaker_than_floor
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +64,13 @@ def bind(policies: Iterable[Policy], contracts: Mapping[str, Contract]) -> Polic
 
 
 def _tool(name: str, contract: Contract, policies: Sequence[Policy]) -> BoundTool:
-    bound = [Bound(p, p.denies, p.ordered, has_thresholds(p)) for p in policies]
+    declared = declared_names(contract)
+    bound = [Bound(p, p.denies, p.ordered, has_thresholds(p, declared)) for p in policies]
     tier = tier_of(policies, contract)
     return BoundTool(
         contract=contract,
         tier=tier,
-        declared=declared_names(contract),
+        declared=declared,
         facts={"name": name, "tier": int(tier), "effect": contract.effect or "irreversible"},
         enforced=tuple(b for b in bound if b.policy.mode == "enforce"),
         shadow=tuple(b for b in bound if b.policy.mode == "shadow"),
@@ -80,10 +82,9 @@ def check(policies: Sequence[Policy], contracts: Mapping[str, Contract], context
     found: dict[Mistake, None] = {}
     for name, contract in contracts.items():
         declared = declared_names(contract)
-        for policy in policies:
-            if fits(policy.tool, name):
-                found.update(dict.fromkeys(_names(policy, contract, declared, context)))
-        found.update(dict.fromkeys(weaker_than_floor(policies, contract)))
+        unclear = [m for policy in policies if fits(policy.tool, name) for m in _names(policy, contract, declared, context)]
+        # what a threshold bounds shows only when it is clear what its names mean
+        found.update(dict.fromkeys(unclear or weaker_than_floor(policies, contract)))
     return sorted(found, key=lambda m: (m.file, m.line, m.col, m.found))
 
 

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 from ..errors import Mistake
 from ..schema.contract import Contract
 from ..schema.policy import ApprovalNeed, Verdict
 from ..schema.tier import Tier
-from .attributes import Kind, Path, Prepared
-from .conditions import Condition, readings
+from .attributes import declared_names
 from .match import fits
 from .model import Policy, Rule
+from .thresholds import bounded, has_thresholds
 
 TWO_PEOPLE = ApprovalNeed(role=None, count=2)
 ONE_PERSON = ApprovalNeed(role=None, count=1)
@@ -65,50 +64,6 @@ def people(tier: Tier, contract: Contract, *, thresholds: bool) -> int:
     return 1 if tier is Tier.DRAFT and final(contract) else 0
 
 
-# --- thresholds
-
-
-class _Above:
-    """Values of every call in which one attribute is above all the numbers that it is compared with."""
-
-    def __init__(self, path: Path, top: Decimal) -> None:
-        self.path = path
-        self.top: Prepared = (Kind.NUMBER, top)
-
-    def get(self, path: Path) -> Prepared | None:
-        return self.top if path == self.path else (Kind.FREE, None)
-
-
-def has_thresholds(policy: Policy) -> bool:
-    """Whether every `allow` ends at an amount above which a person is asked; a policy that allows nothing has none."""
-    allows = [rule for rule in policy.rules if rule.verdict == "allow"]
-    return policy.default != "allow" and bool(allows) and all(_bounded(policy, rule) for rule in allows)
-
-
-def _bounded(policy: Policy, rule: Rule) -> bool:
-    if rule.condition is None:
-        return False
-    for path in _amounts(rule.condition):
-        numbers = [r.number for _, c in policy.conditions for r in readings(c) if r.path == path and r.use != "len"]
-        above = _Above(path, max(Decimal(n) for n in numbers if n is not None) + 1)
-        if rule.condition.holds(above) is False and _asks(policy, above):
-            return True
-    return False
-
-
-def _amounts(condition: Condition) -> list[Path]:
-    """The attributes that are compared with numbers."""
-    return list(dict.fromkeys(r.path for r in readings(condition) if r.number is not None and r.use != "len"))
-
-
-def _asks(policy: Policy, above: _Above) -> bool:
-    """Whether a person may be asked there; where a rule asks only in some of these calls, the rest falls to deny."""
-    if policy.default == "require_approval":
-        return True
-    asking = (rule for rule in policy.rules if rule.verdict == "require_approval")
-    return any(rule.condition is None or rule.condition.holds(above) is not False for rule in asking)
-
-
 # --- the floor
 
 
@@ -134,12 +89,13 @@ def _of_policy(policy: Policy, contract: Contract, tier: Tier) -> Iterator[Mista
         yield _say(policy, f"tier: {name} declares tier {contract.tier}", "a policy may only raise it", key="tier")
     if policy.default == "allow" and tier is not Tier.READ_ONLY:
         yield _say(policy, f"default: allow, but {name} is tier {int(tier)}", "only tier 0 is allowed by default", key="default")
-    thresholds = has_thresholds(policy)
+    declared = declared_names(contract)
+    thresholds = has_thresholds(policy, declared)
     needed = people(tier, contract, thresholds=thresholds)
     if needed == 0:
         return
     for rule in policy.ordered:
-        if rule.verdict == "allow" and not (tier is Tier.HIGH_RISK_WRITE and _bounded(policy, rule)):
+        if rule.verdict == "allow" and not (tier is Tier.HIGH_RISK_WRITE and bounded(policy, rule, declared)):
             yield _rule(rule, f"{rule.id} allows {name} without a person; it is tier {int(tier)}", _cure(tier))
         elif (
             rule.verdict == "require_approval"
@@ -159,7 +115,7 @@ def policy_allows(policy: Policy) -> bool:
 
 def _cure(tier: Tier) -> str:
     if tier is Tier.HIGH_RISK_WRITE:
-        return "give it an upper bound on an amount, and a rule that asks a person above it (or name the ticket in override_tier)"
+        return "give it an upper bound on an amount in the arguments, ask a person above it, or name the ticket in override_tier"
     if tier is Tier.PRODUCTION:
         return "tier 4 never allows by itself: require_approval with count: 2 (or declare the tool's tier)"
     return "write require_approval, or name the ticket in override_tier"

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from pytest_agentops.policy.tiers import has_thresholds, tier_of, weaker_than_floor
+from pytest_agentops.policy.thresholds import has_thresholds
+from pytest_agentops.policy.tiers import tier_of, weaker_than_floor
 from pytest_agentops.schema.policy import ApprovalNeed
 
 from .conftest import FOUNDING, contract, policies_of, request, rules
@@ -73,7 +74,8 @@ def test_one_person_becomes_two_where_the_tier_asks_two(ask) -> None:
 
 def test_the_founding_policy_is_no_weaker_than_tier_3() -> None:
     assert floor(FOUNDING) == []
-    assert has_thresholds(policies_of(FOUNDING)[0])
+    assert has_thresholds(policies_of(FOUNDING)[0], ["amount_usd"])
+    assert not has_thresholds(policies_of(FOUNDING)[0], [])
 
 
 ASK = '{if: "amount_usd > 50", require_approval: m}'
@@ -98,6 +100,17 @@ ASK = '{if: "amount_usd > 50", require_approval: m}'
         ("not exists(note) and amount_usd > 0", False),
         ("note != null and amount_usd >= 10", False),
         ("args.amount_usd <= 50", True),
+        ("exists(amount_usd) and amount_usd <= 50", True),
+        ("amount_usd != null and amount_usd <= 50", True),
+        ("amount_usd in [10, 'x']", False),
+        ("session.usd <= 50", False),
+        ("session.steps < 5 and tool.tier <= 3", False),
+        ("tool.tier == 3", False),
+        ("context.budget <= 50", False),
+        ("budget <= 50", False),
+        ("amount_usd <= 50 or not exists(amount_usd)", False),
+        ("amount_usd <= 50 or (amount_usd == null and note == 'a')", False),
+        ("amount_usd <= 50 or amount_usd == 'all'", False),
     ],
 )
 def test_what_bounds_an_allow(ask, allow, fine) -> None:
@@ -116,6 +129,23 @@ def test_an_allow_without_a_person_above_it_is_no_threshold(ask) -> None:
     assert ask(alone, request({"amount_usd": 20})).approvals == TWO
     assert floor(rules('{if: "amount_usd <= 50", allow: true}', more="default: require_approval:m")) == []
     assert len(floor(rules('{if: "amount_usd <= 50", allow: true}', '{if: "amount_usd < 9", require_approval: m}'))) == 1
+
+
+@pytest.mark.parametrize("root", ["tool.tier", "session.steps", "context.n"])
+def test_what_is_no_argument_is_no_threshold_though_a_person_is_asked_above_it(ask, root) -> None:
+    text = rules(f'{{if: "{root} <= 3", allow: true}}', f'{{if: "{root} > 3", require_approval: m}}')
+    (mistake,) = floor(text)
+    assert (
+        "allows payments.refund without a person; it is tier 3; give it an upper bound on an amount in the arguments" in mistake
+    )
+    found = ask(text, request({"amount_usd": 10**6}, session={"steps": 0}, context={"n": 0}))
+    assert (found.verdict, sum(need.count for need in found.approvals)) == ("require_approval", 2)
+
+
+def test_the_person_is_asked_above_the_same_argument_however_it_is_spelt() -> None:
+    allow = '{if: "amount_usd <= 50", allow: true}'
+    assert floor(rules(allow, '{if: "args.amount_usd > 50", require_approval: m}')) == []
+    assert len(floor(rules(allow, '{if: "args.amount_usd < 9", require_approval: m}'))) == 1
 
 
 def test_a_ticket_goes_below_the_floor_and_is_named(ask) -> None:
