@@ -15,7 +15,7 @@ from .conditions import Attribute
 from .match import fits
 from .model import Policy, Rule
 from .thresholds import has_thresholds
-from .tiers import tier_of, weaker_than_floor
+from .tiers import tier_of, unmet, weaker_than_floor
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,8 @@ class Bound:
     denies: tuple[Rule, ...]
     ordered: tuple[Rule, ...]
     thresholds: bool
+    lifted: bool = False
+    """Whether what tier 2 asks for is not there, and only the policy's ticket lets it allow."""
 
     @property
     def abstains(self) -> bool:
@@ -65,8 +67,12 @@ def bind(policies: Iterable[Policy], contracts: Mapping[str, Contract]) -> Polic
 
 def _tool(name: str, contract: Contract, policies: Sequence[Policy]) -> BoundTool:
     declared = declared_names(contract)
-    bound = [Bound(p, p.denies, p.ordered, has_thresholds(p, declared)) for p in policies]
     tier = tier_of(policies, contract)
+    enforced = [policy for policy in policies if policy.mode == "enforce"]
+    lacks = tier is Tier.LOW_RISK_WRITE and any(unmet(enforced, contract))
+    bound = [
+        Bound(p, p.denies, p.ordered, has_thresholds(p, declared), lifted=lacks and p.override_tier is not None) for p in policies
+    ]
     return BoundTool(
         contract=contract,
         tier=tier,

@@ -296,9 +296,9 @@ def _floored(found: Opinion, bound: Bound, tool: BoundTool) -> Opinion:
     least = people(tool.tier, tool.contract, thresholds=bound.thresholds)
     needs = united(found.needs) if found.needs else ()  # two rules that ask the same role ask one and the same person
     have = sum(need.count for need in needs)
-    if found.verdict == "deny" or found.abstains or have >= least:
-        return found
     ticket = bound.policy.override_tier
+    if found.verdict == "deny" or found.abstains or have >= least:
+        return replace(found, override=ticket) if bound.lifted and found.verdict == "allow" and not found.abstains else found
     if ticket is not None and tool.tier is not Tier.PRODUCTION:
         return replace(found, override=ticket)
     if needs:

@@ -68,7 +68,7 @@ def people(tier: Tier, contract: Contract, *, thresholds: bool) -> int:
 
 
 def weaker_than_floor(policies: Sequence[Policy], contract: Contract) -> list[Mistake]:
-    """Where policies allow a tool more than its tier does; a policy with `override_tier` may, except for tier 4."""
+    """Where policies allow a tool more than its tier does; one with `override_tier` may, but for itself alone and not at tier 4."""
     fitting = [p for p in policies if p.mode == "enforce" and fits(p.tool, contract.name)]
     tier = tier_of(fitting, contract)
     found: list[Mistake] = []
@@ -76,17 +76,16 @@ def weaker_than_floor(policies: Sequence[Policy], contract: Contract) -> list[Mi
         if policy.override_tier is not None and tier is Tier.PRODUCTION:
             hint = "remove it" if contract.tier is not None else "declare the tool's tier"
             found.append(_say(policy, f"{contract.name} is tier 4, which cannot be overridden", hint, key="override_tier"))
-        elif policy.override_tier is None:
+        if policy.tier is not None and contract.tier is not None and policy.tier < contract.tier:
+            said = f"tier: {contract.name} declares tier {contract.tier}"
+            found.append(_say(policy, said, "a policy may only raise it", key="tier"))
+        if policy.override_tier is None or tier is Tier.PRODUCTION:
             found += _of_policy(policy, contract, tier)
-    if not any(policy.override_tier is not None for policy in fitting):
-        found += _controls(fitting, contract, tier)
-    return found
+    return [*found, *_controls(fitting, contract, tier)]
 
 
 def _of_policy(policy: Policy, contract: Contract, tier: Tier) -> Iterator[Mistake]:
     name = contract.name
-    if policy.tier is not None and contract.tier is not None and policy.tier < contract.tier:
-        yield _say(policy, f"tier: {name} declares tier {contract.tier}", "a policy may only raise it", key="tier")
     if policy.default == "allow" and tier is not Tier.READ_ONLY:
         yield _say(policy, f"default: allow, but {name} is tier {int(tier)}", "only tier 0 is allowed by default", key="default")
     declared = declared_names(contract)
@@ -127,16 +126,23 @@ def _controls(policies: Sequence[Policy], contract: Contract, tier: Tier) -> Ite
     if policies and tier is Tier.READ_ONLY and contract.effect != "read":
         effect = contract.effect or "not declared"
         yield _say(policies[0], f"{name} is tier 0, but its effect is {effect}", "tier 0 is for tools that only read")
-    allowing = next((rule for policy in policies for rule in policy.rules if rule.verdict == "allow"), None)
+    held = (policy for policy in policies if policy.override_tier is None)
+    allowing = next((rule for policy in held for rule in policy.rules if rule.verdict == "allow"), None)
     if tier is Tier.LOW_RISK_WRITE and allowing is not None:
-        if contract.idempotency_key is None:
-            yield _rule(allowing, f"{name} is tier 2 and has no idempotency key", "name its argument: idempotency_key=")
-        if not any(limit.condition is None for policy in policies for limit in policy.limits):
-            yield _rule(allowing, f"{name} is tier 2 and has no limit", "add a rule such as limit: {per: session, max: 10}")
+        for lacking, cure in unmet(policies, contract):
+            yield _rule(allowing, f"{name} is tier 2 and has no {lacking}", cure)
     asking = next((rule for policy in policies for rule in policy.ordered), None)
     windows = [window for policy in policies for window in policy.windows if window.condition is None]
     if tier is Tier.PRODUCTION and asking is not None and not windows:
         yield _rule(asking, f"{name} is tier 4 and has no time window", "add a rule such as within: {days: [mon-fri], tz: UTC}")
+
+
+def unmet(policies: Sequence[Policy], contract: Contract) -> Iterator[tuple[str, str]]:
+    """What tier 2 asks for before a rule may allow, and is not there; each with its cure."""
+    if contract.idempotency_key is None:
+        yield "idempotency key", "name its argument: idempotency_key="
+    if not any(limit.condition is None for policy in policies for limit in policy.limits):
+        yield "limit", "add a rule such as limit: {per: session, max: 10}"
 
 
 def _say(policy: Policy, found: str, hint: str = "", *, key: str = "") -> Mistake:

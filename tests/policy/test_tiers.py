@@ -61,7 +61,10 @@ def test_tier_4_never_allows_by_itself_not_even_with_a_ticket_of_the_policy(ask)
     text = rules("{allow: true}", more="override_tier: OPS-1")
     found = ask(text, request(context=EVIDENCE), tier=4)
     assert (found.verdict, found.reason, found.approvals, found.overrides) == ("require_approval", "tier_default", TWO, ())
-    assert floor(text, tier=4) == ["p0.yaml:4:3: payments.refund is tier 4, which cannot be overridden; remove it"]
+    void, alone, window = floor(text, tier=4)
+    assert void == "p0.yaml:4:3: payments.refund is tier 4, which cannot be overridden; remove it"
+    assert "allows payments.refund without a person" in alone
+    assert "has no time window" in window
 
 
 def test_one_person_becomes_two_where_the_tier_asks_two(ask) -> None:
@@ -153,6 +156,31 @@ def test_a_ticket_goes_below_the_floor_and_is_named(ask) -> None:
     assert floor(text) == []
     found = ask(text, request())
     assert (found.verdict, found.overrides) == ("allow", ("OPS-12",))
+
+
+def test_a_ticket_lifts_the_controls_of_tier_2_and_stands_in_the_decision(ask) -> None:
+    text = rules('{if: "amount_usd > 9", require_approval: m}', "{allow: true}", more="override_tier: OPS-12")
+    assert floor(text, tier=2) == []
+    assert (ask(text, request({"amount_usd": 1}), tier=2)).overrides == ("OPS-12",)
+    assert (ask(text, request({"amount_usd": 10}), tier=2)).overrides == (), "a person is asked: nothing is lifted"
+    whole = rules("{allow: true}", "{limit: {max: 3}}", more="override_tier: OPS-12")
+    assert ask(whole, request(), tier=2, idempotency_key="note").overrides == (), "all that the tier asks for is there"
+    assert ask(whole, request(), tier=2).overrides == ("OPS-12",)
+
+
+def test_a_ticket_lifts_the_floor_only_for_the_policy_that_has_it(ask) -> None:
+    free, denies = rules("{allow: true}"), rules("{if: on, deny: true}", more="override_tier: OPS-12\nid: other")
+    for tier, mistakes in ((2, 2), (3, 1), (1, 0)):
+        assert len(floor(free, tier=tier)) == len(floor(free, denies, tier=tier)) == mistakes
+    assert len(floor(free, denies, tier=0)) == 1
+    asked = request({"on": False})
+    assert (ask((free, denies), asked, tier=2)).overrides == ()
+    assert ask((free, denies), asked, tier=3).approvals == TWO
+
+
+def test_a_ticket_does_not_lower_a_tier() -> None:
+    down = rules("{allow: true}", more="tier: 1\noverride_tier: OPS-12")
+    assert floor(down) == ["p0.yaml:4:3: tier: payments.refund declares tier 3; a policy may only raise it"]
 
 
 def test_a_policy_may_raise_a_tier_and_not_lower_it() -> None:
