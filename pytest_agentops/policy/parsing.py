@@ -177,7 +177,10 @@ class _Walk:
         if isinstance(node, (ast.Name, ast.Attribute)):
             return self.name(node)
         if isinstance(node, ast.Constant):
-            return Constant(prepare(self.at[node.col_offset].value), node.col_offset)
+            token = self.at[node.col_offset]
+            if token.kind == "sign":  # `...`, which Python takes for a constant
+                self.fail(node.col_offset, "an ellipsis (...)", "expected a number, a text, true, false or null")
+            return Constant(prepare(token.value), node.col_offset)
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
             token = self.at[node.operand.col_offset]
             if token.kind == "number" and not isinstance(token.value, str):
