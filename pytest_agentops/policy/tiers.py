@@ -68,7 +68,7 @@ def people(tier: Tier, contract: Contract, *, thresholds: bool) -> int:
 
 
 def weaker_than_floor(policies: Sequence[Policy], contract: Contract) -> list[Mistake]:
-    """Where policies allow a tool more than its tier does; one with `override_tier` may, but for itself alone and not at tier 4."""
+    """Where policies allow a tool more than its tier does; `override_tier` lets its own policy, but for tier 4."""
     fitting = [p for p in policies if p.mode == "enforce" and fits(p.tool, contract.name)]
     tier = tier_of(fitting, contract)
     found: list[Mistake] = []
