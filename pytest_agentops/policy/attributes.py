@@ -36,6 +36,8 @@ MAX_UNICODE = 64
 """Texts beyond ASCII are brought to one form (NFC). That costs more than linear time: longer ones are compared by length only."""
 MAX_TEXT = 10_000
 _MAX_BITS = 3_400
+_WORD = 64
+"""Longer ints become Decimals once: each comparison of the two would convert them anew."""
 _MAX_EXPONENT = 1_000
 _MAX_BYTES = 600
 """Of a Decimal in memory: about a thousand digits."""
@@ -128,7 +130,10 @@ def prepare(value: Json) -> Prepared:
     if kind is bool:
         return Kind.BOOL, value
     if kind is int:
-        return (Kind.NUMBER, value) if value.bit_length() <= _MAX_BITS else UNUSABLE
+        bits = value.bit_length()
+        if bits <= _WORD:
+            return Kind.NUMBER, value
+        return (Kind.NUMBER, Decimal(value)) if bits <= _MAX_BITS else UNUSABLE
     if kind is float:
         return (Kind.NUMBER, decimal(value)) if math.isfinite(value) else UNUSABLE
     if kind is Decimal:
