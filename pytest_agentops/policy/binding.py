@@ -14,6 +14,7 @@ from .attributes import ROOTS, declared_names
 from .conditions import Attribute
 from .match import fits
 from .model import Policy, Rule
+from .retention import contradictions
 from .thresholds import has_thresholds
 from .tiers import tier_of, unmet, weaker_than_floor
 
@@ -77,21 +78,31 @@ def _tool(name: str, contract: Contract, policies: Sequence[Policy]) -> BoundToo
         contract=contract,
         tier=tier,
         declared=declared,
-        facts={"name": name, "tier": int(tier), "effect": contract.effect or "irreversible"},
+        facts=_facts(contract, tier),
         enforced=tuple(b for b in bound if b.policy.mode == "enforce"),
         shadow=tuple(b for b in bound if b.policy.mode == "shadow"),
     )
 
 
+def _facts(contract: Contract, tier: Tier) -> JsonObject:
+    return {"name": contract.name, "tier": int(tier), "effect": contract.effect or "irreversible"}
+
+
 def check(policies: Sequence[Policy], contracts: Mapping[str, Contract], context: Collection[str]) -> list[Mistake]:
-    """What is wrong between policies, tools and a case's context: unclear names, and less than a tier's floor."""
+    """What is wrong between policies, tools and a case's context: unclear names, less than a tier's floor, two retentions."""
     found: dict[Mistake, None] = {}
     for name, contract in contracts.items():
         declared = declared_names(contract)
         unclear = [m for policy in policies if fits(policy.tool, name) for m in _names(policy, contract, declared, context)]
         # what a threshold bounds shows only when it is clear what its names mean
-        found.update(dict.fromkeys(unclear or weaker_than_floor(policies, contract)))
+        found.update(dict.fromkeys(unclear or _clear(policies, contract)))
     return sorted(found, key=lambda m: (m.file, m.line, m.col, m.found))
+
+
+def _clear(policies: Sequence[Policy], contract: Contract) -> list[Mistake]:
+    fitting = [policy for policy in policies if fits(policy.tool, contract.name)]
+    facts = _facts(contract, tier_of(fitting, contract))
+    return [*weaker_than_floor(policies, contract), *(m for policy in fitting for m in contradictions(policy, contract, facts))]
 
 
 def unused(policies: Sequence[Policy], contracts: Collection[str]) -> list[Mistake]:

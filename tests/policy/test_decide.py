@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -316,6 +317,38 @@ def test_a_tool_without_declared_arguments_needs_roots() -> None:
     )
     rooted = FOUNDING.replace("amount_usd", "args.amount_usd").replace("customer_tier", "context.customer_tier")
     assert check(policies_of(rooted), loose, []) == []
+
+
+def retention(*lines: str, **fields: Any) -> list[str]:
+    made = contract(**fields)
+    return [str(m) for m in check(policies_of(rules(*lines)), {made.name: made}, []) if "retain_days" in m.found]
+
+
+def test_two_times_for_the_same_calls_are_a_mistake_however_they_are_written() -> None:
+    long = "{log: {retain_days: 30}}"
+    assert retention(long, '{if: "amount_usd > 5", log: {retain_days: 60}}') == [
+        "p0.yaml:6:30: retain_days: 60 here and 30 on line 5, for the same calls of payments.refund; "
+        "where amount_usd > 5; make the conditions exclude each other"
+    ]
+    other = '{if: "50 < amount_usd", log: {retain_days: 60}}'
+    assert len(retention('{if: "amount_usd > 50", log: {retain_days: 30}}', other)) == 1
+    assert len(retention("{if: \"note == 'a'\", log: {retain_days: 30}}", other)) == 1
+    assert retention('{if: "amount_usd <= 50", log: {retain_days: 30}}', other) == []
+    assert retention('{if: "amount_usd < 60", log: {retain_days: 60}}', other, long.replace("30", "60")) == []
+    assert retention('{if: "amount_usd > 5", log: {redact_fields: [a]}}', long) == []
+
+
+def test_what_the_tool_never_gets_is_no_contradiction() -> None:
+    lines = ("{if: \"args.kind == 'x'\", log: {retain_days: 30}}", '{if: "amount_usd > 5", log: {retain_days: 60}}')
+    schema = {"type": "object", "properties": {"kind": {"enum": ["a"]}, "amount_usd": {"type": "number"}}}
+    assert retention(*lines, parameters=schema) == []
+    assert len(retention(*lines)) == 1
+
+
+def test_of_several_policies_the_longer_time_counts(ask) -> None:
+    texts = (rules(ALLOW, "{log: {retain_days: 30}}"), rules("{log: {retain_days: 60}}", tool="*"))
+    assert check(policies_of(*texts), {"payments.refund": contract(tier=0, effect="read")}, []) == []
+    assert ask(texts, request(), tier=0).obligations.retain_days == 60
 
 
 def test_a_policy_for_no_tool_is_named() -> None:

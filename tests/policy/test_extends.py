@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pytest_agentops.errors import CaseFileError
-from pytest_agentops.policy.binding import bind
+from pytest_agentops.policy.binding import bind, check
 from pytest_agentops.policy.decide import evaluate
 from pytest_agentops.policy.expected import differences, request_of, stand_in, tool_of
 from pytest_agentops.policy.extends import DEEPEST, template, templates
@@ -174,3 +174,11 @@ def test_a_text_without_a_file_extends_no_file() -> None:
 def test_roles_of_the_base_must_have_people(tmp_path: Path) -> None:
     found = mistakes(tmp_path, CHILD.replace("version: 1\n", "version: 1\nroles: {boss: [ann]}\n"))
     assert found == ['child.yaml:5:12: extends: nobody has the role "manager"; expected one of boss']
+
+
+def test_a_policy_may_keep_calls_longer_than_its_base(tmp_path: Path) -> None:
+    file = load_child(tmp_path, CHILD + "  rules: [{log: {retain_days: 60}}]\n", BASE + "    - log: {retain_days: 30}\n")
+    tools = {"payments.refund": contract()}
+    assert [log.obligations.retain_days for log in file.policies[0].logs] == [30, 60]
+    assert check(file.policies, tools, []) == []
+    assert [f.code for f in lint(file.policies, World(contracts=tools)).findings if "60 days" in f.mistake.found] == ["POL010"]

@@ -11,10 +11,9 @@ from ...schema.contract import Contract
 from ...schema.suggest import did_you_mean
 from ...schema.values import Json
 from ..binding import bind
-from ..builder import Builder
 from ..match import fits
-from ..model import LogRule, Policy
-from ..table import Table
+from ..model import Policy
+from ..retention import conflicts, pairs_of
 from .finding import Finding, found
 from .world import World
 
@@ -33,7 +32,7 @@ def duties(policy: Policy, policies: Sequence[Policy], contract: Contract, world
     if known and not contract.open:
         yield from _no_such_field(policy, contract)
         yield from _not_redacted(policy, policies, contract)
-    yield from _retention(policy, contract, world)
+    yield from _retention(policy, policies, contract, world)
     for log in policy.logs:
         for duty in sorted(log.obligations.duties - world.able):
             said = f"rule {log.id} asks to {duty}, which cannot be carried out here: every call would be denied"
@@ -96,7 +95,7 @@ def _fields(schema: Json, depth: int = 0) -> Iterator[str]:
 # --- POL010
 
 
-def _retention(policy: Policy, contract: Contract, world: World) -> Iterator[Finding]:
+def _retention(policy: Policy, policies: Sequence[Policy], contract: Contract, world: World) -> Iterator[Finding]:
     kept = [log for log in policy.logs if log.obligations.retain_days is not None]
     if policy.logs and not kept:
         said = f"policy {policy.id} does not say how long calls are kept"
@@ -106,27 +105,17 @@ def _retention(policy: Policy, contract: Contract, world: World) -> Iterator[Fin
         if world.least_days is not None and days is not None and days < world.least_days:
             said = f"rule {log.id} keeps calls {days} days, at least {world.least_days} are asked for"
             yield found("POL010", "warning", log, said, f"retain_days: {world.least_days}", key="log")
-    for n, one in enumerate(kept):
-        for other in kept[n + 1 :]:
-            if one.obligations.retain_days != other.obligations.retain_days:
-                cell = _both(policy, contract, one, other)
-                if cell is not None:
-                    days, more = one.obligations.retain_days, other.obligations.retain_days
-                    said = f"rules {one.id} ({days} days) and {other.id} ({more} days, line {other.line}) hold for the same call"
-                    said += "; the longer time counts"
-                    cure = "make their conditions exclude each other, or name one time"
-                    yield found("POL010", "warning", one, said, cure, cell=cell, key="log")
-
-
-def _both(policy: Policy, contract: Contract, one: LogRule, other: LogRule) -> str | None:
-    """A call for which both hold; None if there is none."""
     tool = bind([policy], {contract.name: contract}).tools[contract.name]
-    builder = Builder(contract, tool.declared, tool.facts)
-    for log in (one, other):
-        if log.condition is not None:
-            builder.condition(log.condition)
-    table = builder.build()
-    if not isinstance(table, Table):
-        return None
-    both = table.holds(one.condition)[0] & table.holds(other.condition)[0]
-    return next((table.box_words(box) for box, _ in table.boxes(both, 1)), None)
+    fitting = [other for other in policies if fits(other.tool, contract.name)]
+    later = fitting[fitting.index(policy) + 1 :] if policy in fitting else []
+    logs = [log for other in later for log in other.logs]
+    pairs = [*pairs_of(policy), *((one, other) for one in kept for other in logs)]
+    for conflict in conflicts(pairs, contract, tool.facts):
+        one, other = conflict.one, conflict.other
+        days, more = conflict.days
+        place = f"line {other.line}" if one.file == other.file else other.where
+        said = (
+            f"rules {one.id} ({days} days) and {other.id} ({more} days, {place}) hold for the same call; the longer time counts"
+        )
+        cure = "make their conditions exclude each other, or name one time"
+        yield found("POL010", "warning", one, said, cure, cell=conflict.cell, key="log")

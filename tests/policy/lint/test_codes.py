@@ -226,6 +226,12 @@ def test_retention() -> None:
     two = found('{if: "on", log: {retain_days: 3}}', '{if: "amount_usd > 3", log: {retain_days: 4}}')
     assert len(of("POL010", two)) == 1
     assert of("POL010", two)[0].endswith("| amount_usd > 3 and on == true")
+    texts = (rules("{log: {retain_days: 3}}"), rules("{log: {retain_days: 4}}", tool="payments.*"))
+    both = lint(policies_of(*texts), World(contracts={"payments.refund": contract()})).findings
+    assert of("POL010", list(both)) == [
+        "5:8 rules payments.refund/1 (3 days) and payments.*/1 (4 days, p1.yaml:5) hold for the same call; the longer time counts"
+        " | every call"
+    ]
     apart = found('{if: "on", log: {retain_days: 3}}', '{if: "not on", log: {retain_days: 4}}')
     assert of("POL010", apart) == []
 
