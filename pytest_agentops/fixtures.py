@@ -20,7 +20,7 @@ from .errors import AgentOpsError, CheckFailed, UsageError
 from .late import late_calls
 from .parts import make_toolbox
 from .people import governing
-from .policies import PolicyFiles
+from .policies import PolicyFiles, wrong_roles
 from .registry import Registry
 from .reports.results import case_json
 from .runner.events import write_events
@@ -121,6 +121,9 @@ class AgentEval:
         check = words.pop("check", True)
         case = self._case(words)
         policies = PolicyFiles(self._settings.rootdir).named(case.fields.policies or (), self._path.parent)
+        nobody = [f"{said}; {allowed}; {hint}".rstrip("; ") for _, (said, allowed, hint) in wrong_roles(case, policies)]
+        if nobody:
+            raise UsageError("agent_eval: " + "\n".join(nobody))
         parts = () if tools is None else (tools,)
         run = run_trial(
             Trial(

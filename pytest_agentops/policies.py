@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING
 from .errors import CaseFileError, LoadError, Mistake
 from .parts import Fixture, Parts, make_toolbox
 from .runner.surroundings import offline
+from .schema.case import Case
 from .schema.contract import Contract
+from .schema.paths import Concrete
 from .tools.toolbox import Toolbox
 
 if TYPE_CHECKING:
     from .collect import Suites
     from .loading.suite import LoadedSuite, Variant
     from .policy.model import PolicyFile
+    from .policy.people import Wrong
 
 
 class PolicyFiles:
@@ -58,6 +61,8 @@ class PolicyFiles:
             except CaseFileError as error:
                 mistakes += error.mistakes
         mistakes += _twins(files.values())
+        if not mistakes:
+            mistakes += _without_people(tuple(files.values()))
         if mistakes:
             raise CaseFileError(mistakes)
         return tuple(files.values())
@@ -75,8 +80,34 @@ def _twins(files: Iterable[PolicyFile]) -> Iterator[Mistake]:
                 )
 
 
+def _without_people(files: Sequence[PolicyFile]) -> list[Mistake]:
+    """Roles that nobody has in all the files together."""
+    from .policy.people import between
+
+    return list(dict.fromkeys(between(files)))
+
+
+def wrong_roles(case: Case, files: Sequence[PolicyFile]) -> Iterator[tuple[Concrete, Wrong]]:
+    """Roles that the case names itself and that nobody has, each with its place in the case."""
+    from .approvals.request import ANYBODY
+    from .policy.model import roles_of
+    from .policy.people import never
+
+    steps = (case.fields.budget.degrade if case.fields.budget is not None else None) or ()
+    named: list[tuple[Concrete, str | None]] = [
+        *((("approvals", i, "role"), entry.role) for i, entry in enumerate(case.fields.approvals or ())),
+        *((("budget", "degrade", i, "require_approval"), step.require_approval) for i, step in enumerate(steps)),
+    ]
+    roles = roles_of(files) if named else None
+    for place, role in named:
+        why = None if roles is None or role in (None, ANYBODY) else never(str(role), 1, roles)
+        if why is not None:
+            key = ".".join(step for step in place if isinstance(step, str))
+            yield place, (f"{key}: {why[0]}", *why[1:])
+
+
 def check_suite(suite: LoadedSuite, parts: Mapping[str, Parts]) -> list[Mistake]:
-    """What is wrong between a suite's policies and its tools: unclear names, less than a tier's floor."""
+    """What is wrong between a suite's policies, tools and cases: unclear names, roles of nobody, less than a tier's floor."""
     from .policy.binding import check
 
     found: dict[Mistake, None] = {}
@@ -86,6 +117,9 @@ def check_suite(suite: LoadedSuite, parts: Mapping[str, Parts]) -> list[Mistake]
         if not own.policies:
             continue
         case = variant.case()
+        for place, (what, allowed, hint) in wrong_roles(case, own.policies):
+            line, col = variant.place_of(place, suite.path)
+            found[Mistake(file=variant.file, line=line, col=col, found=what, allowed=allowed, hint=hint)] = None
         context = frozenset(case.fields.context or {})
         if (variant.key, context) in seen:
             continue

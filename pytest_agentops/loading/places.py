@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
-from ..schema.document import Document
+from ..schema.document import Document, read
 from ..schema.paths import Concrete
 from ..schema.values import Json, JsonObject
 from .merge import is_named, point_value
@@ -60,6 +61,13 @@ def value_at(node: Json, place: Concrete) -> Json:
     for step in place:
         node = node[step]
     return node
+
+
+def again(path: Path, file: str, case: str, axes: JsonObject, place: Concrete) -> tuple[int, int]:
+    """Line and column of `place` of a case that was loaded before, for a mistake that shows only now: the file is read again."""
+    document = read(path.read_text(encoding="utf-8-sig"), file=file)
+    index = next(i for i, entry in enumerate(document.value["cases"]) if entry["id"] == case)
+    return document.position(origin(document.value, index, place, axes))
 
 
 # --- lines of checks

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..schema.case import Case, CaseFields, ContractSpec, Ref
+from ..schema.paths import Concrete
 from ..schema.prices import ModelPrice
 from ..schema.values import JsonObject, copied, loads
+from . import places
 from .build import build
 from .merge import merged, with_point
 from .rules import is_prompt_file
@@ -84,11 +86,15 @@ class Variant:
 
     def place(self, key: str, ref: str = "") -> tuple[int, int]:
         """Line and column where `agent`, `tools` or `python` stands, with `ref` of that item of `tools`; else of the case."""
-        places = {**self.head.places, **loads(self.payload)["places"]}
+        known = {**self.head.places, **loads(self.payload)["places"]}
         names = [one if isinstance(one, str) else str(one) for one in self.tools] if isinstance(self.tools, tuple) else []
         item = f"{key}[{names.index(ref)}]" if key == "tools" and ref in names else key
-        line, col = places.get(item) or places.get(key) or (self.line, 1)
+        line, col = known.get(item) or known.get(key) or (self.line, 1)
         return line, col
+
+    def place_of(self, place: Concrete, path: Path) -> tuple[int, int]:
+        """Line and column of any place of the case in its file at `path`, which is read again."""
+        return places.again(path, self.file, self.id, loads(self.payload)["point"], place)
 
     def case(self) -> Case:
         """The case as the runner and the checks read it."""

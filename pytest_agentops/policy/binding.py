@@ -12,6 +12,7 @@ from ..schema.tier import Tier
 from ..schema.values import JsonObject
 from .attributes import ROOTS, declared_names
 from .conditions import Attribute
+from .fields import meant
 from .match import fits
 from .model import Policy, Rule
 from .retention import contradictions
@@ -89,13 +90,14 @@ def _facts(contract: Contract, tier: Tier) -> JsonObject:
 
 
 def check(policies: Sequence[Policy], contracts: Mapping[str, Contract], context: Collection[str]) -> list[Mistake]:
-    """What is wrong between policies, tools and a case's context: unclear names, less than a tier's floor, two retentions."""
+    """What is wrong between policies, tools and a case's context: unclear names, idle duties, a weak floor, two retentions."""
     found: dict[Mistake, None] = {}
     for name, contract in contracts.items():
-        declared = declared_names(contract)
-        unclear = [m for policy in policies if fits(policy.tool, name) for m in _names(policy, contract, declared, context)]
+        mine, declared = [policy for policy in policies if fits(policy.tool, name)], declared_names(contract)
+        unclear = [mistake for policy in mine for mistake in _names(policy, contract, declared, context)]
         # what a threshold bounds shows only when it is clear what its names mean
         found.update(dict.fromkeys(unclear or _clear(policies, contract)))
+        found.update(dict.fromkeys(mistake for policy in mine for mistake in _hides_nothing(policy, contract)))
     return sorted(found, key=lambda m: (m.file, m.line, m.col, m.found))
 
 
@@ -130,6 +132,18 @@ def _names(policy: Policy, contract: Contract, declared: frozenset[str], context
         if why:
             found.append(policy.source.mistake(*why, key="attributes"))
     return found
+
+
+def _hides_nothing(policy: Policy, contract: Contract) -> list[Mistake]:
+    """Fields that are named by their keys with dots between: that is one key with dots, and what was meant stays in clear."""
+    return [
+        log.source.mistake(
+            f"log: redact_fields: {field!r} is no key of {contract.name}, so nothing is redacted", "", f"write {path}", key="log"
+        )
+        for log in policy.logs
+        for field in log.obligations.redact_fields
+        if (path := meant(contract, field)) is not None
+    ]
 
 
 def _unclear(

@@ -208,10 +208,14 @@ class PolicyFile:
     """Who has which role, where the file says so."""
 
 
-def roles_of(files: Iterable[PolicyFile]) -> dict[str, frozenset[str]]:
-    """Who has which role: of several files that name one, who stands in all of them, so that no file widens another."""
+def roles_of(files: Iterable[PolicyFile]) -> dict[str, frozenset[str]] | None:
+    """Who has which role: of several files that name one, who stands in all of them, so that no file widens another.
+
+    None where no file says who has which role: then anybody may answer.
+    """
+    declared = [file.roles for file in files if file.roles is not None]
     found: dict[str, frozenset[str]] = {}
-    for file in files:
-        for role, people in (file.roles or {}).items():
+    for roles in declared:
+        for role, people in roles.items():
             found[role] = found.get(role, frozenset(people)) & frozenset(people)
-    return found
+    return found if declared else None

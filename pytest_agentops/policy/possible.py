@@ -37,7 +37,7 @@ _DEEP = 8
 def widened(contract: Contract, path: Path, wants: Wants) -> Wants:
     """With the values and bounds that the tool's schema names, so that a candidate lies in each of its parts."""
     schema, _ = schema_of(contract, path)
-    for part in _parts(schema, contract.parameters, 0):
+    for part in parts(schema, contract.parameters, 0):
         wants.integer |= part.get("type") == "integer"
         for value in (*(part.get("enum") or ()), *((part["const"],) if "const" in part else ())):
             wants.constant(prepare(value))
@@ -95,14 +95,15 @@ def _resolved(schema: Json, top: Json) -> Json:
     return schema
 
 
-def _parts(schema: Json, top: Json, depth: int) -> Iterator[dict[str, Any]]:
+def parts(schema: Json, top: Json, depth: int) -> Iterator[dict[str, Any]]:
+    """The schema with its references followed, and what it is put together of."""
     schema = _resolved(schema, top)
     if not isinstance(schema, dict) or depth > _DEEP:
         return
     yield schema
     for word in ("allOf", "anyOf", "oneOf"):
         for part in schema.get(word) or ():
-            yield from _parts(part, top, depth + 1)
+            yield from parts(part, top, depth + 1)
 
 
 def _fits(schema: Json, top: Json, value: Json, depth: int) -> bool:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from ..schema import paths
 from ..schema.policy import EXPIRES_S, ApprovalNeed, Obligations, Verdict
 from ..schema.sentences import shown
-from ..schema.suggest import did_you_mean
 from .model import LimitRule, LogRule, Rule, Source, WindowRule
+from .people import never
 from .shape import Keys, Notes, Place
 from .windows import window
 
@@ -135,10 +136,10 @@ class RuleReader:
         inner.word("on_timeout", ("deny",))
         later = inner.texts("escalate_to") or ()
         for index, other in enumerate(later):
-            if self.roles is not None and other not in self.roles:
-                near = did_you_mean(other, self.roles)
-                found = f"escalate_to[{index}]: nobody has the role {shown(other)}"
-                self.notes.wrong(inner.at("escalate_to", index), found, "", near, value=True)
+            why = None if self.roles is None else never(other, 1, self.roles)
+            if why is not None:
+                found, allowed, hint = why
+                self.notes.wrong(inner.at("escalate_to", index), f"escalate_to[{index}]: {found}", allowed, hint, value=True)
         return ApprovalNeed(
             role=role, count=count, expires_s=self._expires(inner), escalate_to=later, allow_edit=inner.texts("allow_edit")
         )
@@ -156,12 +157,9 @@ class RuleReader:
         """A role that the file declares, with people enough; without declared roles anything goes."""
         if self.roles is None or role is None:
             return
-        if role not in self.roles:
-            allowed = f"expected one of {', '.join(self.roles)}" if self.roles else "`roles` names none"
-            keys.wrong(key, f"nobody has the role {shown(role)}", allowed, did_you_mean(role, self.roles))
-        elif len(self.roles[role]) < count:
-            have = len(self.roles[role])
-            keys.wrong(key, f"{count} people of the role {shown(role)} can never approve", f"the role has {have}")
+        why = never(role, count, self.roles)
+        if why is not None:
+            keys.wrong(key, *why)
 
     def fallback(self, keys: Keys, key: str, *, allow: bool = False) -> tuple[Verdict | None, ApprovalNeed | None]:
         """``deny``, ``require_approval:ROLE``, or the mapping ``{require_approval: ...}``."""
@@ -188,10 +186,19 @@ class RuleReader:
     def _log(self, keys: Keys) -> Obligations:
         inner = Keys(self.notes, keys.at("log"), keys.value["log"], LOG_KEYS)
         fields = inner.texts("redact_fields") or ()
+        for index, name in enumerate(inner.value.get("redact_fields") or () if fields else ()):
+            if isinstance(name, str) and paths.is_path(name):
+                self._path(inner.at("redact_fields", index), name)
         days = inner.whole("retain_days", 1, 36_500)
         if inner.good and not fields and days is None and not {"redact_fields", "retain_days"} & set(inner.value):
             self.notes.wrong(inner.place, "log: nothing is asked for", f"expected {' or '.join(LOG_KEYS)}")
         return Obligations(redact_fields=tuple(sorted(set(fields))), retain_days=days)
+
+    def _path(self, place: Place, text: str) -> None:
+        try:
+            paths.parse(text)
+        except paths.PathError as error:
+            self.notes.inside(place, error.column - 1, f"redact_fields: {text!r} is no JSON path: {error.why}")
 
     def _within(self, keys: Keys, placed: dict[str, Any]) -> None:
         inner = Keys(self.notes, keys.at("within"), keys.value["within"], WITHIN_KEYS)

@@ -16,7 +16,7 @@ from pathlib import Path, PurePath
 from typing import Any, TypeAlias, TypeVar, overload
 
 from ..errors import LoadError
-from ..schema import money
+from ..schema import money, paths
 from ..schema.contract import Contract
 from ..schema.suggest import did_you_mean
 from ..schema.tier import EFFECT_ORDER, Effect
@@ -110,9 +110,9 @@ def tool(
             idempotency_key=idempotency_key,
             cost_usd=checked_cost(cost_usd, chosen),
             scopes=_words(scopes),
-            sensitive=_words(sensitive),
-            passthrough=_words(passthrough),
-            ignore=_words(ignore),
+            sensitive=checked_fields(sensitive, chosen),
+            passthrough=checked_fields(passthrough, chosen),
+            ignore=checked_fields(ignore, chosen),
             resource=resource,
             version=None if version is None else str(version),
             description=description,
@@ -312,6 +312,18 @@ def checked_cost(cost: Price | None, name: str) -> Decimal | None:
     if isinstance(cost, bool) or not dollars.is_finite() or dollars < 0:
         raise LoadError(f"{name}: cost_usd {cost!r} is no price", hint='write dollars: "0.02"')
     return dollars
+
+
+def checked_fields(fields: str | Iterable[str], name: str) -> tuple[str, ...]:
+    """Exact keys or JSON paths; a path that cannot be read would raise at the first call."""
+    words = _words(fields)
+    for word in words:
+        if paths.is_path(word):
+            try:
+                paths.parse(word)
+            except paths.PathError as error:
+                raise LoadError(f"{name}: {error}") from None
+    return words
 
 
 def _words(value: str | Iterable[str]) -> tuple[str, ...]:

@@ -256,6 +256,7 @@ def test_answers_that_nobody_asked_for_are_told(shop: Shop, project: Project) ->
         (POLICY.replace('> 50", require_approval: boss', '> 10", allow: true'), "policy.yaml:*tier 3*"),
         (POLICY.replace("tool: pay.refund", "tool: pay.refnd"), "pay.yaml:*is for none of the tools*did you mean*"),
         (POLICY.replace("card", "$.card["), "policy.yaml:9:*"),
+        (POLICY.replace("card", "'$.card['"), "policy.yaml:9:36: redact_fields: '$.card[' is no JSON path: expected*"),
     ],
 )  # fmt: skip
 def test_mistakes_in_a_policy_file(text: str, says: str, shop: Shop, project: Project) -> None:
@@ -291,6 +292,76 @@ def test_two_policies_of_one_id(shop: Shop, project: Project) -> None:
     result = project.evals()
     assert result.ret == 1
     result.stdout.fnmatch_lines(["*two policies with the id 'refunds'*"])
+
+
+def test_a_field_that_is_named_by_its_place_and_not_by_a_path(shop: Shop, project: Project) -> None:
+    """`payer.iban` is one key with a dot in it: nothing would be redacted, and nobody would know."""
+    shop.policy(POLICY.replace("card", "payer.iban"))
+    tools = TOOLS.replace('card: str = "", key: str = "") -> dict:', 'payer: Payer, card: str = "", key: str = "") -> dict:')
+    payer = "from dataclasses import dataclass\n\n@dataclass\nclass Payer:\n    iban: str\n"
+    shop.suite(ONE, tools=payer + tools)
+    result = project.evals()
+    assert result.ret == 1
+    told = "redact_fields: 'payer.iban' is no key of pay.refund, so nothing is redacted; write $.payer.iban"
+    result.stdout.fnmatch_lines([f"*cases/pay/policy.yaml:9:*{told}"])
+
+
+BOTH = HEAD.replace("[./policy.yaml]", "[./policy.yaml, ./more.yaml]")
+MORE = 'version: 1\n{roles}policy: {{id: more, tool: pay.refund, rules: [{{if: "amount_usd > 90", require_approval: {role}}}]}}\n'
+ROLES = "roles: {boss: [dana, eve], cfo: [ann]}\n"
+IN_CASE = "- id: one\n  task: go\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (("", "bosss"), "more.yaml:2:*nobody has the role \"bosss\"*did you mean 'boss'*"),
+        (
+            ("roles: {boss: [ann]}\n", "boss"),
+            "policy.yaml:8:*1 people of the role \"boss\" can never approve*(cases/pay/policy.yaml: dana, eve; *more.yaml: ann)*",
+        ),
+        (("roles: {boss: [eve]}\n", "{role: boss, escalate_to: [cfo, boss]}"), "more.yaml:3:*nobody has the role \"cfo\"*"),
+    ],
+)  # fmt: skip
+def test_roles_are_held_against_all_files_of_a_case(more: tuple[str, str], says: str, shop: Shop, project: Project) -> None:
+    shop.suite(ONE, head=BOTH)
+    shop.policy(POLICY.replace("policy:", f"{ROLES}policy:"))
+    project.write("cases/pay/more.yaml", MORE.format(roles=more[0], role=more[1]))
+    result = project.evals("--agent-record=once")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines([f"*cases/pay/{says}"])
+    assert shop.paid == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ("  approvals: [{by: dana, decision: approve}, {role: bos, by: dana, decision: approve}]\n",
+         "8:47: approvals.role: nobody has the role \"bos\"; expected one of boss, cfo; did you mean 'boss'?"),
+        ("  budget: {tool_calls: 4, degrade: [{at: 0.5, require_approval: chef}]}\n",
+         "8:47: budget.degrade.require_approval: nobody has the role \"chef\"; expected one of boss, cfo*"),
+        ("  matrix: {approvals: [{id: a, value: []}, {id: b, value: [{role: bos, decision: reject}]}]}\n", "8:61: *bos*"),
+    ],
+)  # fmt: skip
+def test_roles_that_a_case_names(fields: str, says: str, shop: Shop, project: Project) -> None:
+    shop.suite(IN_CASE + fields)
+    shop.policy(POLICY.replace("policy:", f"{ROLES}policy:"))
+    result = project.evals("--agent-record=once")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines([f"*cases/pay/pay.yaml:{says}"])
+    assert shop.paid == []
+
+
+def test_roles_that_a_case_may_name(shop: Shop, project: Project) -> None:
+    """Anybody's role where no file says who has which; and somebody outside of a role answers, which then does not count."""
+    cases = IN_CASE + "  setup: {amounts: [60]}\n  approvals: [{role: boss, by: NAME, decision: approve}]\n"
+    shop.suite(cases.replace("NAME", "ann").replace("role: boss", "role: bos") + "  expect: {outcome: interrupted}\n")
+    assert project.evals("-q", "--agent-mode=live", "--agent-allow-live").ret == 0
+    shop.policy(POLICY.replace("policy:", f"{ROLES}policy:"))
+    shop.suite(cases.replace("NAME", "ann"))
+    result = project.evals("--agent-mode=live", "--agent-allow-live")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*did not count: ann does not have the role boss; it is that of dana, eve*"])
 
 
 def test_a_floor_that_shows_only_with_the_fixtures_tools(shop: Shop, project: Project) -> None:
@@ -329,6 +400,20 @@ def test_the_fixture(shop: Shop, project: Project) -> None:
     assert project.run("-q", "--agent-record=once", "test_it.py").ret == 0
     result = project.run("test_it.py")
     assert result.ret == 0, result.stdout.str()
+
+
+def test_roles_that_the_fixture_names(shop: Shop, project: Project) -> None:
+    project.write("policy.yaml", POLICY.replace("policy:", f"{ROLES}policy:"))
+    project.write(
+        "test_it.py",
+        """
+        def test_one(agent_eval):
+            agent_eval("go", agent=print, policies=["./policy.yaml"], approvals=[{"role": "bos", "decision": "approve"}])
+        """,
+    )
+    result = project.run("test_it.py")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*agent_eval: approvals.role: nobody has the role \"bos\"*did you mean 'boss'*"])
 
 
 def test_a_transcript_under_a_policy(shop: Shop, project: Project) -> None:

@@ -157,7 +157,7 @@ def test_one_mistake(text: str, wanted: str) -> None:
 def test_a_role_needs_people_enough() -> None:
     text = "version: 1\nroles: {finance: [ann]}\n" + rules("{require_approval: {role: finance, count: 2}}").partition("\n")[2]
     assert mistakes(text) == [
-        '6:33: role: 2 people of the role "finance" can never approve; the role has 1',
+        '6:33: role: 2 people of the role "finance" can never approve; the role has 1; ask fewer, or add people',
     ]
 
 

@@ -145,3 +145,10 @@ def test_bound_methods_and_static_methods():
     assert mark_of(Shop().get) is None, "the class itself is left alone"
     assert Toolbox.of(Shop()).names == ["shop.now", "shop.make"]
     assert Shop.now() == 1
+
+
+@pytest.mark.parametrize("key", ["sensitive", "passthrough", "ignore"])
+def test_a_path_that_cannot_be_read_is_told_where_the_tool_is_declared(key: str) -> None:
+    given: dict[str, Any] = {key: ["note", "$.card["]}
+    with pytest.raises(LoadError, match=r"pay: '\$.card\[' is no JSON path: column 8: expected a quoted name"):
+        tool("pay", **given)(lambda: None)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Any
 
+from ...schema import paths
 from ...schema.contract import Contract
 from ...schema.suggest import did_you_mean
-from ...schema.values import Json
+from .. import fields
 from ..binding import bind
 from ..match import fits
 from ..model import Policy
@@ -24,7 +24,6 @@ SECRET_PAIRS = frozenset(
     ["account_number", "bank_account", "api_key", "private_key", "access_key", "social_security", "tax_id", "date_of_birth"]
 )
 _WORDS = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")
-_DEEP = 6
 
 
 def duties(policy: Policy, policies: Sequence[Policy], contract: Contract, world: World, *, known: bool) -> Iterator[Finding]:
@@ -43,18 +42,13 @@ def duties(policy: Policy, policies: Sequence[Policy], contract: Contract, world
 
 
 def _no_such_field(policy: Policy, contract: Contract) -> Iterator[Finding]:
-    arguments, results = set(_fields(contract.parameters)), set(_fields(contract.returns or {}))
-    every = sorted(arguments | results)
-    sure = contract.returns is not None
+    where = "arguments and results" if contract.returns is not None else "arguments (what it returns is not declared)"
     for log in policy.logs:
         for field in log.obligations.redact_fields:
-            last = re.split(r"[.\]\['\"$]+", field.rstrip("]'\""))[-1] or field
-            if last in arguments or last in results:
-                continue
-            where = "arguments and results" if sure else "arguments (what it returns is not declared)"
-            said = f"rule {log.id} redacts {field!r}, which is not in the {where} of {contract.name}"
-            cure = did_you_mean(last, every) or "correct the name, or remove it"
-            yield found("POL009", "warning", log, said, cure, key="log")
+            if not fields.may_have(contract, field):
+                said = f"rule {log.id} redacts {field!r}, which is not in the {where} of {contract.name}"
+                near = did_you_mean(_last(field), fields.names(contract))
+                yield found("POL009", "warning", log, said, near or "correct the name, or remove it", key="log")
 
 
 def _not_redacted(policy: Policy, policies: Sequence[Policy], contract: Contract) -> Iterator[Finding]:
@@ -65,31 +59,24 @@ def _not_redacted(policy: Policy, policies: Sequence[Policy], contract: Contract
     redacted = {name for other in fitting for log in other.logs for name in log.obligations.redact_fields} | set(
         contract.sensitive
     )
-    plain = {re.split(r"[.\]\['\"$]+", name.rstrip("]'\""))[-1] for name in redacted}
-    for field in dict.fromkeys([*_fields(contract.parameters), *_fields(contract.returns or {})]):
+    plain = {_last(name) for name in redacted if fields.may_have(contract, name)}
+    for field in fields.names(contract):
         if looks_secret(field) and field not in plain:
             said = f"{contract.name} has a field {field!r}, which looks like a secret and is not redacted"
             cure = f"add it: log: {{redact_fields: [{field}]}}, or name it in the tool's `sensitive`"
             yield found("POL009", "warning", policy, said, cure)
 
 
+def _last(field: str) -> str:
+    """The key whose value is hidden: a JSON path ends at it, another name is it, dots and all."""
+    steps = paths.parse(field).steps if paths.is_path(field) else (field,)
+    return next((step for step in reversed(steps) if isinstance(step, str)), field)
+
+
 def looks_secret(name: str) -> bool:
     """By whole words: ``card_number`` and ``apiKey`` are, ``max_tokens`` is not."""
     parts = [part.lower() for part in _WORDS.findall(name)]
     return bool(SECRETS & set(parts)) or any("_".join(pair) in SECRET_PAIRS for pair in pairwise(parts))
-
-
-def _fields(schema: Json, depth: int = 0) -> Iterator[str]:
-    """The names of all properties, at any depth."""
-    if not isinstance(schema, dict) or depth > _DEEP:
-        return
-    for name, inner in (schema.get("properties") or {}).items():
-        yield name
-        yield from _fields(inner, depth + 1)
-    inside: list[Any] = [schema.get("items"), *(schema.get("$defs") or {}).values()]
-    inside += [part for word in ("allOf", "anyOf", "oneOf") for part in schema.get(word) or ()]
-    for part in inside:
-        yield from _fields(part, depth + 1)
 
 
 # --- POL010

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...schema.policy import ApprovalNeed
-from ...schema.suggest import did_you_mean
-from ..model import LimitRule, Policy, Rule, WindowRule
+from ..model import Policy, WindowRule
+from ..people import asked, never
 from ..windows import Window
 from .finding import Finding, found
 from .world import World
@@ -16,7 +16,7 @@ _WEEK = 7 * 24 * 60
 
 def people(policy: Policy, world: World) -> Iterator[Finding]:
     """POL011 and POL013."""
-    for placed, need in _asked(policy):
+    for placed, _, need in asked(policy):
         why = _never(need, world)
         if why is not None:
             said, cure = why
@@ -24,28 +24,17 @@ def people(policy: Policy, world: World) -> Iterator[Finding]:
     yield from _never_open(policy)
 
 
-def _asked(policy: Policy) -> Iterator[tuple[Policy | Rule | LimitRule, ApprovalNeed]]:
-    for rule in policy.rules:
-        if rule.need is not None:
-            yield rule, rule.need
-    for limit in policy.limits:
-        if limit.need is not None:
-            yield limit, limit.need
-    for need in (policy.default_need, policy.on_unknown):
-        if need is not None:
-            yield policy, need
-
-
 def _never(need: ApprovalNeed, world: World) -> tuple[str, str] | None:
     """Why these people can never agree; None if they can, or if nobody says who has which role."""
     if world.roles is None or need.role is None:
         return None
-    if need.role not in world.roles:
-        near = did_you_mean(need.role, world.roles)
-        return f"nobody has the role {need.role!r}", near or f"declare it: roles: {{{need.role}: [...]}}"
+    wrong = never(need.role, need.count, world.roles)
+    if wrong is not None:
+        said, allowed, cure = wrong
+        if need.role not in world.roles:
+            return said, cure or f"declare it: roles: {{{need.role}: [...]}}"
+        return f"{said}: {allowed}", cure
     have = world.roles[need.role]
-    if len(have) < need.count:
-        return f"{need.count} people of the role {need.role!r} can never approve, it has {len(have)}", "ask fewer, or add people"
     for principal in world.principals:
         others = [person for person in have if person not in (principal.id, principal.on_behalf_of)]
         if len(others) < need.count:

@@ -39,6 +39,6 @@ def world_of(
         contracts=contracts,
         context=frozenset(name for case in cases for name in case.fields.context or {}) if suites_known else None,
         principals=tuple(principals),
-        roles=roles_of(files) if any(file.roles is not None for file in files) else None,
+        roles=roles_of(files),
         least_days=least_days,
     )

@@ -208,6 +208,20 @@ def test_redaction() -> None:
         "6:8 rule payments.refund/2 redacts 'card_nmber', which is not in the arguments and results of payments.refund",
     ]
     assert next(f for f in findings if "card_nmber" in f.mistake.found).mistake.hint == "did you mean 'card_number'?"
+    arguments = "arguments and results"
+    by_place = found(
+        "{require_approval: m}",
+        "{log: {redact_fields: [payer.iban, $.iban, $.payer.card_number, '$.payer[*]'], retain_days: 3}}",
+        parameters=schema,
+    )
+    assert of("POL009", by_place) == [
+        "2:1 payments.refund has a field 'card_number', which looks like a secret and is not redacted",
+        "2:1 payments.refund has a field 'iban', which looks like a secret and is not redacted",
+        *(
+            f"6:8 rule payments.refund/2 redacts {name!r}, which is not in the {arguments} of payments.refund"
+            for name in ("$.iban", "$.payer.card_number", "payer.iban")
+        ),
+    ]
     clean = found(
         "{require_approval: m}",
         "{log: {redact_fields: [card_number, $.payer.iban], retain_days: 3}}",
@@ -240,15 +254,15 @@ def test_people() -> None:
     world = World(roles={"boss": ("ann",), "two": ("ann", "bob")}, principals=(Principal(id="bot", on_behalf_of="ann"),))
     lines = ("{require_approval: bos}", "{require_approval: {role: boss, count: 2}}", "{require_approval: {role: two, count: 2}}")
     assert of("POL011", found(*lines, world=world)) == [
-        "5:7 nobody has the role 'bos'",
-        "6:7 2 people of the role 'boss' can never approve, it has 1",
+        '5:7 nobody has the role "bos"',
+        '6:7 2 people of the role "boss" can never approve: the role has 1',
         "7:7 2 of the role 'two' must approve, but bot is one of them and makes the call: nobody approves for himself",
     ]
     assert of(
         "POL011", found("{limit: {max: 1, else: require_approval:x}}", more="default: require_approval:y", world=world)
     ) == [
-        "2:1 nobody has the role 'y'",
-        "6:7 nobody has the role 'x'",
+        '2:1 nobody has the role "y"',
+        '6:7 nobody has the role "x"',
     ]
     assert of("POL011", found("{require_approval: anybody}")) == []
 
