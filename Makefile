@@ -38,6 +38,9 @@ $(BENCH): $(READY) .ci/bench
 evals: $(READY)
 	@$(BIN)/python -m pytest --agent-evals $(ARGS)
 
+# Bytecode is kept, whatever the machine says: hundreds of child processes would read, rewrite and compile the whole plugin each.
+test: export PYTHONDONTWRITEBYTECODE =
+
 # The plugin is imported before pytest-cov could start, so coverage starts pytest and not the reverse.
 test: $(READY)
 	@$(BIN)/coverage erase
