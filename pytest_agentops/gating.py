@@ -5,12 +5,14 @@ from __future__ import annotations
 import inspect
 import re
 import time
+from collections import Counter
 from collections.abc import Generator
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from .collect import CaseItem
 from .commands import from_here
 from .confirming import Confirmation, files_of, wanted
 from .curtailing import curtailing
@@ -18,9 +20,10 @@ from .errors import BaselineError, CaseFileError
 from .gated import ini_file
 from .hidden import YAML
 from .judging import Judging, Terms, gated_by
+from .loading.gates import gates_of
 from .people import ledger
 from .schema.values import JsonObject
-from .scoring.gates import GateResult, Group
+from .scoring.gates import GateResult, Group, names
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -65,21 +68,32 @@ class Gating(Judging):
 
     # ---- judging
 
-    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    @pytest.hookimpl(hookwrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, Any, None]:
-        outcome = yield
+        """Around what looks for late calls, and inside of pytest's terminal, which then writes the last figure of progress."""
         if self.config.getoption("collectonly", False):
+            yield
             return
         own: Any = self.config.pluginmanager.get_plugin("agentops-session")
+        announced = self._announced(session, own.suites())
+        session.testscollected += announced
+        outcome = yield
         self.suites |= own.suites()
         self.summary.settle()
         stopped = "the session was stopped" if outcome.excinfo is not None or session.shouldstop else ""
         self.judge(stopped)
-        if outcome.excinfo is None:
-            for place, gate in enumerate(self.judged):
-                if gate.result != "not_judged":
-                    session.testscollected += 1  # the progress bar ends at 100 %
-                    self._emit(gate, failing=place in self.failing)
+        told = [] if outcome.excinfo is not None else [g for g in enumerate(self.judged) if g[1].result != "not_judged"]
+        session.testscollected += len(told) - announced  # all at once: pytest's progress ends at 100 %
+        for place, gate in told:
+            self._emit(gate, failing=place in self.failing)
+
+    def _announced(self, session: pytest.Session, suites: JsonObject) -> int:
+        """How many gates will have a report, so that progress counts them from the start; a controller of xdist cannot know."""
+        ran = Counter(item.variant.suite for item in session.items if isinstance(item, CaseItem))
+        whole = {name: suite for name, suite in suites.items() if ran[name] == suite["variants"]}
+        of_suites = sum(len(names(gates_of(suite["gates"]))) for suite in whole.values() if suite["gates"])
+        of_session = names(self.session_gates) if self.session_gates is not None and len(whole) == len(suites) > 0 else ()
+        return of_suites + len(of_session)
 
     # ---- judging
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -516,3 +517,41 @@ def test_a_gate_of_the_session_is_confirmed_over_all_suites(project: Project) ->
     assert [(gate["name"], gate["result"]) for gate in project.results["gates"]] == [("broken_cases", "fail")]
     assert len((project.path / "cases/demo/count").read_text()) == 20
     done.stdout.fnmatch_lines(["gate session broken_cases: fail: *; confirmed by a second run: broken: demo/one (10/10 → 0/10)*"])
+
+
+# ---- pytest's figure of progress
+
+
+def figures(result: pytest.RunResult) -> list[int]:
+    return [int(share) for share in re.findall(r"\[ *(\d+)%\]", result.stdout.str())]
+
+
+@pytest.mark.parametrize("words", [(), ("-q",), ("-v",), ("-v", "-k", "one"), ("-v", "--agent-baseline=ignore")])
+def test_progress_counts_the_gates_and_ends_at_100(project: Project, words: tuple[str, ...]) -> None:
+    gated(project)
+    gated(project, name="other")
+    project.record()
+    project.evals("--agent-baseline=update")
+    result = project.evals(*words)
+    assert result.ret == 0
+    shares = figures(result)
+    assert shares[-1] == 100
+    assert "-k" in words or shares == sorted(shares), "it does not run backwards"
+    assert shares.count(100) == 1
+
+
+def test_progress_of_gates_under_xdist_ends_at_100(project: Project) -> None:
+    gated(project)
+    project.record()
+    project.evals("--agent-baseline=update")
+    result = project.apart("-p", "xdist", "-n2", "--agent-evals")
+    result.assert_outcomes(passed=6)
+    assert figures(result)[-1] == 100
+
+
+def test_gates_are_no_tests_where_nothing_is_run(project: Project) -> None:
+    """A count of gates that are only announced must not hide that no case was chosen."""
+    gated(project)
+    project.record()
+    assert project.evals("-k", "nothing").ret == pytest.ExitCode.NO_TESTS_COLLECTED
+    project.evals("--collect-only").stdout.fnmatch_lines(["*2 tests collected*"])
