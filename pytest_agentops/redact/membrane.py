@@ -62,14 +62,27 @@ class Membrane:
         names, whole_paths = _names(tuple(keys))
         if names and not passthrough and not whole_paths and not _has_key(value, names):
             return self.hide(value)
-        places = _places(value, whole_paths)
-        clear_names = frozenset(key for key in passthrough if not paths.is_path(key))
-        hiding = _Hiding(self, names, places, clear_names, _places(value, passthrough))
+        hiding = _hiding(self, value, keys, passthrough)
         with self._lock:
             self._reserve(value)
-            if names or places:
-                hiding.learn(value, ())
+            hiding.learn(value, ())
             return hiding.walk(value, ())
+
+    def hide_again(self, said: Sequence[tuple[Json, Sequence[str]]]) -> list[Json]:
+        """What a recording says, each value with its secret keys, without what stands there in clear.
+
+        The run that is replayed makes the recording's placeholders anew: their numbers stay free for it, and new ones are
+        others. It knows these secrets from its start, so that they are hidden before the call that shows them, too.
+        """
+        with self._lock:
+            taken, counts = set(self._taken), dict(self._counts)
+            for value, _ in said:
+                self._reserve(value)
+            for value, keys in said:
+                _hiding(self, value, keys).learn(value, ())
+            hidden = [self.hide(value, keys) for value, keys in said]
+            self._taken, self._counts = taken, counts
+        return hidden
 
     def reveal(self, value: Json) -> Json:
         """A copy of `value` with the real values; a text that is one whole placeholder gets the type of what it stands for."""
@@ -173,7 +186,7 @@ class Membrane:
         if found is not None:
             return found
         number = self._counts.get(kind, 0) + 1
-        while (made := f"<<{kind}:{number}>>") in self._taken:
+        while (made := f"<<{kind}:{number}>>") in self._taken or made in self._real:
             number += 1
         self._counts[kind] = number
         self._by_value[key] = made
@@ -206,6 +219,8 @@ class _Hiding:
 
     def learn(self, value: Json, here: paths.Concrete) -> None:
         """Give the secret fields their placeholders first, so that texts that repeat them lose them too."""
+        if not (self.names or self.places):
+            return
         items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
         for key, inner in items:
             place = (*here, key)
@@ -238,6 +253,12 @@ class _Hiding:
         if isinstance(value, list):
             return [self.secret(kind, v) for v in value]
         return self.membrane.field(kind, value)
+
+
+def _hiding(membrane: Membrane, value: Json, keys: Sequence[str], passthrough: Sequence[str] = ()) -> _Hiding:
+    names, whole_paths = _names(tuple(keys))
+    clear_names = frozenset(key for key in passthrough if not paths.is_path(key))
+    return _Hiding(membrane, names, _places(value, whole_paths), clear_names, _places(value, passthrough))
 
 
 @lru_cache(maxsize=256)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from ..errors import CassetteError, LoadError
 from ..schema.contract import Contract
 from ..schema.run import Problem
-from ..schema.validate import holds_placeholder
 from ..schema.values import Json, digest
 from ..tools.arguments import ainvoke, invoke
 from .budget import BudgetMeter
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from ..approvals.scripted import Script
     from ..policy.binding import Policies
     from ..policy.model import PolicyFile
+    from ..redact.membrane import Membrane
     from ..tape.cassette import ToolsCassette
     from ..tools.toolbox import Toolbox
     from .modes import Plan
@@ -70,40 +70,25 @@ def redacted_fields(files: Iterable[PolicyFile], contracts: Mapping[str, Contrac
     return found
 
 
-def hidden_again(cassette: ToolsCassette, redacted: Mapping[str, tuple[str, ...]], hide: Callable[..., Json]) -> ToolsCassette:
-    """The recording with the fields hidden that a policy redacts today and did not when it was made."""
-    if not any(call.tool in redacted and _in_clear(call.args, redacted[call.tool]) for call in cassette.calls):
+def hidden_again(cassette: ToolsCassette, redacted: Mapping[str, tuple[str, ...]], membrane: Membrane) -> ToolsCassette:
+    """The recording with the fields hidden that a policy redacts today and did not when it was made, and what repeats them."""
+    if not any(call.tool in redacted for call in cassette.calls):
         return cassette
-    calls = [
-        replace(call, args=hide(call.args, redacted[call.tool]), result=hide(call.result, redacted[call.tool]))
-        if call.tool in redacted and _in_clear(call.args, redacted[call.tool])
-        else call
+    said = [
+        (value, redacted.get(call.tool, ()))
         for call in cassette.calls
+        for value in (call.args, call.result, None if call.error is None else call.error.message)
     ]
+    hidden = membrane.hide_again(said)
+    if hidden == [value for value, _ in said]:
+        return cassette
+    each = iter(hidden)
+    calls = []
+    for call in cassette.calls:
+        args, result, message = next(each), next(each), next(each)
+        error = None if call.error is None else replace(call.error, message=message)
+        calls.append(replace(call, args=args, result=result, error=error))
     return replace(cassette, calls=calls)
-
-
-def _in_clear(value: Json, fields: Sequence[str]) -> bool:
-    from ..schema import paths
-
-    for field in fields:
-        path = field if paths.is_path(field) else None
-        found = [v for _, v in paths.parse(path).find(value)] if path is not None else list(_under(value, field))
-        if any(v is not None and not holds_placeholder(v) for v in found):
-            return True
-    return False
-
-
-def _under(value: Json, key: str) -> Iterable[Json]:
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            if name == key:
-                yield inner
-            else:
-                yield from _under(inner, key)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _under(inner, key)
 
 
 def bound(files: Sequence[PolicyFile], contracts: Mapping[str, Contract], context: Iterable[str]) -> Policies | None:

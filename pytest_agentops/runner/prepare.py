@@ -74,7 +74,7 @@ def set_up(trial: Trial, chosen: Plan, membrane: Membrane) -> Setting:
     )
     redacted = redacted_fields(trial.policies, contracts) if trial.policies else {}
     if cassette is not None and redacted:
-        cassette = hidden_again(cassette, redacted, membrane.hide)
+        cassette = hidden_again(cassette, redacted, membrane)
     player = _player(trial, chosen, cassette, toolbox)
     meter = BudgetMeter(case.fields.budget)
     session = Session(
