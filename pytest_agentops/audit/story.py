@@ -27,11 +27,20 @@ class _CallStory:
 
 
 @dataclass(slots=True)
+class _Attempt:
+    """One try at a trial: ids of calls and requests count within it, and nothing that was allowed in an earlier one holds."""
+
+    calls: dict[str, _CallStory] = field(default_factory=dict)
+    requests: dict[str, Request] = field(default_factory=dict)
+    over: bool = False
+
+
+@dataclass(slots=True)
 class _Teller:
     payloads: Payloads
     canaries: Sequence[str]
-    calls: dict[tuple[str, str, str], _CallStory] = field(default_factory=dict)
-    requests: dict[tuple[str, str, str], Request] = field(default_factory=dict)
+    trials: dict[tuple[str, str], list[_Attempt]] = field(default_factory=dict)
+    """Case and trial -> its attempts; a rerun is another one."""
     erased: dict[str, int] = field(default_factory=dict)
     kept: list[tuple[int, JsonObject]] = field(default_factory=list)
 
@@ -41,11 +50,15 @@ class _Teller:
             self.kept.append((i, record))
         if event == "retention.erased":
             self.erased[str(record.get("payload_digest"))] = i
+        elif event == "trial.start":
+            yield from self.began(i, record)
+        elif event == "trial.end":
+            self.attempt(record).over = True
         elif event == "policy.decision":
             yield from self.decided(i, record)
         elif event == "approval.requested":
             approval = record.get("approval") or {}
-            self.requests[_trial(record, str(approval.get("request_id")))] = Request(approval)
+            self.attempt(record).requests[str(approval.get("request_id"))] = Request(approval)
         elif event == "approval.decided":
             yield from self.answered(i, record)
         elif event == "tool.call":
@@ -53,22 +66,34 @@ class _Teller:
         elif event == "tool.result":
             yield from self.ended(i, record)
 
+    def began(self, i: int, record: JsonObject) -> Iterator[Told]:
+        attempts = self.trials.setdefault(_trial(record), [])
+        if attempts and attempts[-1].calls and not attempts[-1].over:
+            yield "E_TERMINAL", i, f"trial {record.get('trial')} of {record.get('case')} began again before it had ended"
+        attempts.append(_Attempt())
+
+    def attempt(self, record: JsonObject) -> _Attempt:
+        return self.trials.setdefault(_trial(record), [_Attempt()])[-1]
+
+    def call(self, i: int, record: JsonObject) -> _CallStory:
+        return self.attempt(record).calls.setdefault(str(record.get("tool_call_id")), _CallStory(since=i))
+
     def decided(self, i: int, record: JsonObject) -> Iterator[Told]:
-        call = self.calls.setdefault(_call(record), _CallStory(since=i))
+        call = self.call(i, record)
         if call.called or call.ends:
             yield "E_UNAUTHORISED", i, f"{record.get('tool')}: decided on after it had run or ended"
         call.decision = record
 
     def answered(self, i: int, record: JsonObject) -> Iterator[Told]:
         approval = record.get("approval") or {}
-        request = self.requests.get(_trial(record, str(approval.get("request_id"))))
+        request = self.attempt(record).requests.get(str(approval.get("request_id")))
         if request is None:
             yield "E_APPROVAL", i, "an answer to a request that nobody made"
         else:
             request.answers.append(approval)
 
     def ran(self, i: int, record: JsonObject) -> Iterator[Told]:
-        call = self.calls.setdefault(_call(record), _CallStory(since=i))
+        call = self.call(i, record)
         tool, decision = record.get("tool"), call.decision
         if call.called or call.ends:
             yield "E_UNAUTHORISED", i, f"{tool}: ran a second time on one decision"
@@ -79,13 +104,13 @@ class _Teller:
         elif decision.get("action_digest") != record.get("action_digest"):
             yield "E_UNAUTHORISED", i, f"{tool} ran with other arguments than were decided on"
         elif decision.get("decision") == "require_approval":
-            request = self.requests.get(_trial(record, str(record.get("request_id"))))
+            request = self.attempt(record).requests.get(str(record.get("request_id")))
             why = "no approval was asked for" if request is None else lacking(request, record)
             if why:
                 yield "E_APPROVAL", i, f"{tool} ran: {why}"
 
     def ended(self, i: int, record: JsonObject) -> Iterator[Told]:
-        call = self.calls.setdefault(_call(record), _CallStory(since=i))
+        call = self.call(i, record)
         call.ends += 1
         if call.ends > 1:
             yield "E_TERMINAL", i, f"{record.get('tool')}: a second end of one call"
@@ -96,7 +121,8 @@ class _Teller:
 
     def left(self, *, over: bool) -> Iterator[Told]:
         """Calls without an end; in a session that was killed that is what happened, and W_OPEN says so."""
-        for (_, _, call_id), call in self.calls.items():
+        attempts = (attempt for attempts in self.trials.values() for attempt in attempts)
+        for call_id, call in (item for attempt in attempts for item in attempt.calls.items()):
             if over and not call.ends:
                 yield "E_TERMINAL", call.since, f"call {call_id}: decided on, and no end of it"
 
@@ -134,10 +160,5 @@ def story(good: Sequence[tuple[int, JsonObject]], payloads: Payloads, canaries: 
     yield from teller.beside()
 
 
-def _call(record: JsonObject) -> tuple[str, str, str]:
-    return _trial(record, str(record.get("tool_call_id")))
-
-
-def _trial(record: JsonObject, ident: str) -> tuple[str, str, str]:
-    """Ids count within their trial."""
-    return str(record.get("case")), str(record.get("trial")), ident
+def _trial(record: JsonObject) -> tuple[str, str]:
+    return str(record.get("case")), str(record.get("trial"))

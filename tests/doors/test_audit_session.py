@@ -116,6 +116,16 @@ def test_a_log_of_everything(ran: Shop, project: Project) -> None:
     assert [(d["decision"], d["reason"]) for d in decisions] == [("allow", "no_policy")] * 3
 
 
+def test_the_log_of_a_rerun_is_sound(ran: Shop, project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    ran.suite(TWO.replace("setup: {amounts: [40]}", "setup: {amounts: [40]}, expect: {output: {equals: no}}"))
+    result = project.evals("-p", "pytest_rerunfailures", "--reruns", "1")
+    result.stdout.fnmatch_lines(["*1 failed, 1 passed, 1 rerun*"])
+    started = [r for line in log_of(project).read_text().splitlines() if (r := json.loads(line))["event"] == "trial.start"]
+    assert [r["case"].rpartition("/")[2] for r in started] == ["one", "two", "two"]
+    code, said = verified(project, capsys, project.results["audit"]["anchor"])
+    assert (code, said.count("E_")) == (0, 0), said
+
+
 def test_a_log_that_cannot_be_opened_fails_the_session(shop: Shop, project: Project) -> None:  # noqa: F811
     shop.suite(ONE)
     project.record()
