@@ -7,7 +7,7 @@ import inspect
 import os
 import re
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +28,7 @@ from .runner.surroundings import offline
 from .schema.case import Case
 from .schema.parsed import ParsedCache
 from .schema.run import Run
+from .schema.suggest import did_you_mean
 from .schema.values import JsonObject
 from .settings import Settings
 from .workbench import lint_suite
@@ -153,11 +154,23 @@ def _all_parts(suite: LoadedSuite, suites: Suites) -> dict[str, Parts]:
             mistakes.setdefault(str(error), Mistake(file=suite.file, line=line, col=col, found=str(error)))
         except CaseFileError as error:
             mistakes.update({str(mistake): mistake for mistake in error.mistakes})
+    if not mistakes and suites.settings.model is None:
+        mistakes = {str(mistake): mistake for mistake in _without_model(suite, known)}
     if not mistakes and any(own.policies for own in known.values()):
         mistakes = {str(mistake): mistake for mistake in check_suite(suite, known)}
     if mistakes:
         raise CaseFileError(list(mistakes.values()))
     return known
+
+
+def _without_model(suite: LoadedSuite, parts: Mapping[str, Parts]) -> Iterator[Mistake]:
+    """Cases of the built-in agent that name no model; building a case costs more than to see that it says nothing."""
+    for variant in suite.variants:
+        if parts[variant.key].built_in == "openai" and "model" not in variant.head.defaults and '"model"' not in variant.payload:
+            from .agents.openai.options import no_model
+
+            line, col = variant.place("agent")
+            yield Mistake(file=variant.file, line=line, col=col, found=f"case {variant.id}: {no_model()}")
 
 
 def _parts(variant: Variant, base: Path, registry: Registry, policies: PolicyFiles) -> Parts:
@@ -306,10 +319,21 @@ class CaseItem(pytest.Function):
         if isinstance(error, pytest.FixtureLookupError):  # pytest shows where the test function is: that is this file
             here = re.escape(__file__)
             text = re.sub(rf"file {here}, line \d+\n.*\n", f"file {self.variant.file}, line {self.variant.line}\n", text)
-            return re.sub(rf"{here}:\d+", f"{self.variant.file}:{self.variant.line}", text)
+            return re.sub(rf"{here}:\d+", f"{self.variant.file}:{self.variant.line}", text) + self._meant(error.argname)
         if "has no parameter defined" in str(error):
             return f"{text}\na parametrized fixture cannot reach a case: write its values as `matrix:` in {self.path.name}"
         return None
+
+    def _meant(self, name: str | None) -> str:
+        """What `agent` or `tools` may have meant by a name that is no fixture."""
+        if name == self.variant.agent:
+            known = self.config.stash[SUITES].registry.names("agents")
+            near = did_you_mean(str(name), known)
+            said = f"agent: {name!r} is neither a registered agent ({', '.join(known)}) nor a fixture; {near}"
+            return f"\n{said.rstrip('; ')}; a function is named ./agent.py:my_agent"
+        if name in refs_of(self.variant.tools):
+            return f"\ntools: {name!r} is no fixture; tools in a file are named ./tools.py:my_tools"
+        return ""
 
     @property
     def fixture_values(self) -> dict[str, Any]:

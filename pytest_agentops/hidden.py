@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 
+from .commands import from_here
 from .settings import Settings
 
 YAML = (".yaml", ".yml")
@@ -57,3 +59,13 @@ def _is_suite(file: str) -> bool:
             return _SUITE.search(stream.read()) is not None
     except OSError:
         return True
+
+
+def outside(config: pytest.Config, settings: Settings) -> Iterator[str]:
+    """A sentence for each folder on the command line in which no case file is looked for."""
+    known = ", ".join(from_here(config, folder) for folder in settings.case_folders)
+    for arg in config.args:
+        path = Path(os.path.normpath(config.invocation_params.dir / arg))
+        related = (path.is_relative_to(folder) or folder.is_relative_to(path) for folder in settings.case_folders)
+        if path.is_dir() and not any(related):
+            yield f"{arg}: outside of the case folders ({known}); name its files one by one, or set ini agentops_cases"

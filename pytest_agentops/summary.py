@@ -14,7 +14,7 @@ import pytest
 from .asked import asked, mode_of, verdict_of_runs
 from .curtailing import curtailing
 from .gating import Gating
-from .hidden import YAML, sentence
+from .hidden import YAML, outside, sentence
 from .judging import worst
 from .notes import Notes
 from .people import ledger
@@ -320,6 +320,8 @@ class Summary:
         out = terminalreporter
         if self.no_cases:
             out.write_line("ERROR: --agent-evals collected no cases: nothing was tested (exit code 4)", red=True, bold=True)
+            for text in outside(self.config, self.settings):
+                out.write_line(text)
         for file in self.hidden:
             out.write_line(f"ERROR: {sentence(file)}", red=True, bold=True)
         if not len(self.results):

@@ -76,6 +76,33 @@ def test_a_name_that_is_no_fixture_is_pytests_own_error(project: Project) -> Non
     result.stdout.no_fnmatch_line("*collect.py*")
 
 
+@pytest.mark.parametrize(
+    ("head", "says"),
+    [
+        ("agent: openal\n", "agent: 'openal' is neither a registered agent (*openai*) nor a fixture; did you mean 'openai'?; *"),
+        ("agent: ./agent.py:echo\ntools: shop\n", "tools: 'shop' is no fixture; tools in a file are named ./tools.py:my_tools"),
+    ],
+)  # fmt: skip
+def test_a_name_that_is_no_fixture_may_have_meant_something_else(head: str, says: str, project: Project) -> None:
+    project.suite("- {id: one, task: hello}", head=f"version: 1\n{head}")
+    result = project.evals()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([says])
+
+
+def test_the_built_in_agent_needs_a_model_before_anything_runs(project: Project) -> None:
+    cases = "- {id: one, task: hello}\n- {id: two, task: hello, model: gpt-5-mini}\n"
+    project.suite(cases, head="version: 1\nagent: openai\n")
+    result = project.evals()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        ["cases/demo/demo.yaml:2:1: case one: agent openai: no model is named; say `model:` in the case*"]
+    )
+    assert project.evals("--agent-model=gpt-5-nano").parseoutcomes() == {"failed": 2}, (
+        "it has one: only the recordings are missing"
+    )
+
+
 def test_a_parametrized_fixture_is_for_a_matrix(project: Project) -> None:
     project.write(
         "conftest.py", "import pytest\n@pytest.fixture(params=[1, 2], autouse=True)\ndef db(request):\n    return request.param\n"

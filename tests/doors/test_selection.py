@@ -66,7 +66,14 @@ def test_a_python_path_alone_is_no_case(two: Project) -> None:
     two.write("tests/test_plain.py", "def test_plain(): pass")
     result = two.evals("tests")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stdout.fnmatch_lines(["ERROR: --agent-evals collected no cases: nothing was tested (exit code 4)"])
+    result.stdout.fnmatch_lines(
+        [
+            "ERROR: --agent-evals collected no cases: nothing was tested (exit code 4)",
+            "tests: outside of the case folders (cases); name its files one by one, or set ini agentops_cases",
+        ]
+    )
+    inside = two.write("cases/nothing/readme.txt", "none").parent
+    two.evals(str(inside)).stdout.no_fnmatch_line("*outside of the case folders*")
 
 
 def test_case_folders_of_an_ini(project: Project) -> None:

@@ -9,12 +9,12 @@ from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ...errors import LoadError, ToolError
+from ...errors import ToolError
 from ...schema.call import ToolResult
 from ...schema.values import Json, JsonObject, dumps
 from .actions import Final, Wrong, description, read_action, schema_of, told
 from .dialects import Chat, Dialect, Responses, chat_call, message
-from .options import Options
+from .options import Options, no_model
 from .reply import Asked, Reply, final, usable
 from .steps import Done, Offer, function_schemas, offered
 
@@ -50,10 +50,7 @@ class Memory:
 def turn(options: Options, task: Task, tools: Toolbox, memory: Memory) -> Turn:
     """One turn, to its final reply."""
     if not task.model:
-        raise LoadError(
-            "agent openai: no model is named",
-            hint="say `model:` in the case or under `defaults`, or --agent-model on the command line",
-        )
+        raise no_model()
     dialect: Dialect = Responses() if options.api == "responses" else Chat()
     _hear(options, task, tools, memory)
     done: list[Done] = []

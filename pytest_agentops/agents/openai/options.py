@@ -69,6 +69,12 @@ class _Kind:
     fits: Callable[[Any], bool]
 
 
+def no_model() -> LoadError:
+    """A case that names none cannot run, in any mode."""
+    hint = "say `model:` in the case or under `defaults`, or --agent-model on the command line"
+    return LoadError("agent openai: no model is named", hint=hint)
+
+
 def _is_number(value: object) -> bool:
     return isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
 
