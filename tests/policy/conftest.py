@@ -16,21 +16,10 @@ from pytest_agentops.schema.case import Principal
 from pytest_agentops.schema.contract import Contract
 from pytest_agentops.schema.policy import Decision, Request
 
-FOUNDING = """\
-version: 1
-policy:
-  tool: "payments.refund"
-  rules:
-    - if: "amount_usd <= 50 and customer_tier in ['standard','pro']"
-      allow: true
-    - if: "amount_usd <= 200 and customer_tier == 'enterprise'"
-      allow: true
-    - if: "amount_usd > 50"
-      require_approval: "support_manager"
-    - log:
-        redact_fields: ["card_number", "bank_account"]
-        retain_days: 365
-"""
+from ..founding import FOUNDING
+
+__all__ = ["FOUNDING"]
+
 NOON = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)  # a Monday
 
 

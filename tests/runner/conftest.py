@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -128,6 +129,38 @@ def rules(*lines: str, tool: str = "pay.refund", more: str = "") -> str:
     """A policy file with these rules, one a line; `more` are other keys of the policy."""
     head = f'version: 1\npolicy:\n  id: p\n  tool: "{tool}"\n' + "".join(f"  {line}\n" for line in more.splitlines())
     return head + ("  rules:\n" + "".join(f"    - {line}\n" for line in lines) if lines else "")
+
+
+def refunds(*amounts: Any, **more: Any) -> Callable[..., Any]:
+    """An agent that asks for these refunds one after the other, and says of each what came of it."""
+
+    def agent(task: Any, tools: Toolbox) -> list[str]:
+        out = []
+        for amount in amounts:
+            got = tools.attempt("pay.refund", {"amount_usd": amount, **more})
+            out.append("paid" if got.ok else got.error["reason"])
+        return out
+
+    return agent
+
+
+def racing(times: int, amount: int) -> Callable[..., Any]:
+    """An agent that asks for one refund from so many threads at once."""
+
+    def agent(task: Any, tools: Toolbox) -> None:
+        start = threading.Barrier(times)
+
+        def one() -> None:
+            start.wait()
+            tools.attempt("pay.refund", {"amount_usd": amount})
+
+        threads = [threading.Thread(target=one) for _ in range(times)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    return agent
 
 
 class Bank:

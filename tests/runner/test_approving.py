@@ -11,7 +11,8 @@ import pytest
 from pytest_agentops import ToolRejected, tool
 from pytest_agentops.approvals.request import Answer
 
-from .conftest import rules
+from .conftest import racing, rules
+from .conftest import refunds as asks_for
 
 ASKS = rules(
     '{if: "amount_usd <= 50", allow: true}',
@@ -23,17 +24,6 @@ TWO = rules("require_approval: {role: boss, count: 2}")
 
 def says(decision="approve", by="ann", **more):
     return {"decision": decision, "by": by, **more}
-
-
-def asks_for(*amounts, **more):
-    def agent(task, tools):
-        out = []
-        for amount in amounts:
-            got = tools.attempt("pay.refund", {"amount_usd": amount, **more})
-            out.append("paid" if got.ok else got.error["reason"])
-        return out
-
-    return agent
 
 
 class Person:
@@ -133,20 +123,7 @@ def test_the_first_entry_that_fits_answers(lab, bank) -> None:
 
 
 def test_concurrent_calls_cannot_race_one_answer(lab, bank) -> None:
-    def agent(task, tools):
-        start = threading.Barrier(8)
-
-        def one():
-            start.wait()
-            tools.attempt("pay.refund", {"amount_usd": 100})
-
-        threads = [threading.Thread(target=one) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-
-    run = lab.run(agent, bank, mode="live", policy=ASKS, approvals=[says(), says(by="bob")])
+    run = lab.run(racing(8, 100), bank, mode="live", policy=ASKS, approvals=[says(), says(by="bob")])
     assert len(bank.paid) <= 2
     assert len([c for c in run.calls if c.reached]) == len(bank.paid)
     assert run.outcome == "interrupted"

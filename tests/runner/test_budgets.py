@@ -13,18 +13,12 @@ from pytest_agentops.runner.ledger import Ledger
 from pytest_agentops.schema.run import Usage
 
 from ..servers.protocol import ProtocolServer, call, say, use_tools
+from .conftest import racing, refunds
 from .test_model_layer import chatting, client
 
 
 def pays(times: int, amount: float = 1):
-    def agent(task, tools):
-        out = []
-        for _ in range(times):
-            got = tools.attempt("pay.refund", {"amount_usd": amount})
-            out.append("paid" if got.ok else got.error["reason"])
-        return out
-
-    return agent
+    return refunds(*[amount] * times)
 
 
 def costs(bank, price="0.10"):
@@ -58,20 +52,7 @@ def test_a_call_that_a_human_stopped_costs_nothing(lab, bank) -> None:
 
 
 def test_concurrent_calls_cannot_race_one_budget(lab, bank) -> None:
-    def agent(task, tools):
-        start = threading.Barrier(10)
-
-        def one():
-            start.wait()
-            tools.attempt("pay.refund", {"amount_usd": 1})
-
-        threads = [threading.Thread(target=one) for _ in range(10)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-
-    run = lab.run(agent, costs(bank), mode="live", budget={"usd": 0.35})
+    run = lab.run(racing(10, 1), costs(bank), mode="live", budget={"usd": 0.35})
     assert len(bank.paid) == 3
     assert run.outcome == "budget_exceeded"
 

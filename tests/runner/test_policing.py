@@ -4,31 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
 from decimal import Decimal
 
 import pytest
 
 from pytest_agentops import ToolBlocked
 
-from .conftest import rules
+from .conftest import racing, refunds, rules
 
 SMALL_RULES = ('{if: "amount_usd <= 50", allow: true}', '{if: "amount_usd > 50", require_approval: boss}')
 SMALL = rules(*SMALL_RULES)
 WIDE = rules('{if: "amount_usd <= 500", allow: true}', '{if: "amount_usd > 500", require_approval: boss}')
-
-
-def refunds(*amounts, **more):
-    """An agent that asks for these refunds one after the other, and says of each what came of it."""
-
-    def agent(task, tools):
-        out = []
-        for amount in amounts:
-            got = tools.attempt("pay.refund", {"amount_usd": amount, **more})
-            out.append("paid" if got.ok else got.error["reason"])
-        return out
-
-    return agent
 
 
 # ---- deciding
@@ -301,18 +287,7 @@ def test_a_trial_has_limits_of_its_own(lab, bank) -> None:
 
 
 def test_concurrent_calls_cannot_race_one_limit(lab, bank) -> None:
-    def agent(task, tools):
-        start = threading.Barrier(12)
-
-        def one():
-            start.wait()
-            tools.attempt("pay.refund", {"amount_usd": 30})
-
-        threads = [threading.Thread(target=one) for _ in range(12)]
-        [t.start() for t in threads]
-        [t.join() for t in threads]
-
-    run = lab.run(agent, bank, mode="live", policy=LIMIT)
+    run = lab.run(racing(12, 30), bank, mode="live", policy=LIMIT)
     assert sum(bank.paid) == 90
     assert sum(c.reason == "limit" for c in run.calls) == 9
 

@@ -9,19 +9,10 @@ import pytest
 
 from pytest_agentops.cli import main as cli
 
-RULES = """\
-  rules:
-    - if: "amount_usd <= 50 and customer_tier in ['standard','pro']"
-      allow: true
-    - if: "amount_usd <= 200 and customer_tier == 'enterprise'"
-      allow: true
-    - if: "amount_usd > 50"
-      require_approval: "support_manager"
-    - log:
-        redact_fields: ["card_number", "bank_account"]
-        retain_days: 365
-"""
-FOUNDING = f'version: 1\npolicy:\n  tool: "payments.refund"\n{RULES}'
+from ...founding import FOUNDING
+
+__all__ = ["FOUNDING", "SUITE", "TESTS", "Said"]
+
 SUITE = """\
 version: 1
 suite: refunds
