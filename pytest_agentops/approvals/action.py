@@ -25,14 +25,16 @@ class Action:
     """The rule that asks (``refunds/3``): an approval that another rule asked for does not hold."""
     trial: str = ""
     """``refunds/small~gpt#2``."""
+    under: JsonObject = field(default_factory=dict)
+    """``{policy, contract}``: digests of the policies that are for the tool and of its contract; a yes under others is none."""
     more: JsonObject = field(default_factory=dict)
-    """What else must not change: a contract's digest, a change ticket."""
+    """What else must not change: a change ticket."""
 
     @property
     def digest(self) -> str:
         """Computed anew each time, so that arguments that somebody changed in place are seen."""
         bound = {"tool": self.tool, "args": self.args, "principal": self.principal, "rule": self.rule, "trial": self.trial}
-        text = dumps(_exact({**bound, "more": self.more}), sort_keys=True)
+        text = dumps(_exact({**bound, "under": self.under, "more": self.more}), sort_keys=True)
         return "sha256:" + hashlib.sha256(_DOMAIN + text.encode("utf-8", "backslashreplace")).hexdigest()
 
     @property

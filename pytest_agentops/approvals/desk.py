@@ -118,8 +118,8 @@ class Desk:
 
     def _request(self, action: Action, terms: Terms, dry_run: Json, why: str) -> Request:
         # what is shown and bound is what was asked, whatever becomes of the caller's arguments
-        args, principal, more = copy.deepcopy((action.args, action.principal, action.more))
-        snapshot = replace(action, args=args, principal=principal, more=more)
+        args, principal, under, more = copy.deepcopy((action.args, action.principal, action.under, action.more))
+        snapshot = replace(action, args=args, principal=principal, under=under, more=more)
         now = self._clock()
         with self._lock:
             self._number += 1
@@ -176,6 +176,7 @@ class Desk:
             decision="timeout" if late else answer.decision,
             source=source,
             asked=request.digest,
+            under=request.action.under,
             digest=digest,
             at=now,
             edit=answer.edit,

@@ -1,18 +1,21 @@
-"""People's answers, kept in a cassette, and given again for the same call only: tool, arguments, principal, rule and trial."""
+"""People's answers, kept in a cassette, and given again for the same call only: tool, arguments, principal, rule and trial, under
+the policies and the contract of the tool that they were given under.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
 from ..schema.case import ApprovalWord
 from ..schema.operators import show
 from ..schema.values import JsonObject, same
+from .action import Action
 from .request import Act, Answer, Request, Source
 
-_KEYS = ("tool", "args", "role", "by", "decision", "edit", "message", "asked")
+_KEYS = ("tool", "args", "role", "by", "decision", "edit", "message", "under", "asked")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +28,7 @@ class Kept:
     by: str
     decision: ApprovalWord
     asked: str
+    under: JsonObject = field(default_factory=dict)
     edit: JsonObject | None = None
     message: str = ""
 
@@ -40,6 +44,8 @@ def to_json(acts: Iterable[Act]) -> list[JsonObject]:
             item["edit"] = act.edit
         if act.message:
             item["message"] = act.message
+        if act.under:
+            item["under"] = act.under
         out.append({**item, "asked": act.asked})
     return out
 
@@ -62,8 +68,8 @@ def _kept(item: Any, where: str) -> Kept:
             raise ValueError(f"{where}.{key}: wanted a {'mapping' if kind is dict else 'text'}, got {show(item.get(key))}")
     if item["decision"] not in get_args(ApprovalWord):
         raise ValueError(f"{where}.decision: wanted one of {', '.join(get_args(ApprovalWord))}, got {show(item['decision'])}")
-    if not isinstance(item.get("edit", {}), dict) or not isinstance(item.get("message", ""), str):
-        raise ValueError(f"{where}: edit is a mapping, message a text")
+    if not isinstance(item.get("message", ""), str) or not all(isinstance(item.get(key, {}), dict) for key in ("edit", "under")):
+        raise ValueError(f"{where}: edit is a mapping, and so is under; message is a text")
     return Kept(**item)
 
 
@@ -72,8 +78,10 @@ class Recorded:
 
     source: Source = "recorded"
 
-    def __init__(self, answers: Sequence[Kept]) -> None:
+    def __init__(self, answers: Sequence[Kept], *, again: str = "record it again") -> None:
+        """`again` is how people are asked once more, for messages."""
         self.answers = tuple(answers)
+        self._again = again
         self._used: set[int] = set()
         self._lock = threading.Lock()
 
@@ -103,10 +111,21 @@ class Recorded:
         ]
 
     def close_to(self, request: Request) -> str | None:
-        """Why a recording that reads alike did not answer, for the message of an unanswered request."""
-        if any(
-            k.tool == request.action.tool and same(k.args, request.action.args) and k.asked != request.digest
-            for k in self.answers
-        ):
-            return "the recording has an answer to this call, but for another rule, principal or trial: record it again"
-        return None
+        """Why an answer to a call that reads alike does not hold, and the cure, for the message of an unanswered request."""
+        action = request.action
+        alike = [k for k in self.answers if k.tool == action.tool and same(k.args, action.args) and k.asked != request.digest]
+        if not alike:
+            return None
+        for kept in alike:
+            if replace(action, under=kept.under).digest == kept.asked:
+                said = f"{kept.decision} by {kept.by} ({kept.role})"
+                return f"recorded is {said}, which does not hold any more: {_changed(kept, action)}\n  cure: {self._again}"
+        return f"the recording has an answer to this call, but for another rule, principal or trial\n  cure: {self._again}"
+
+
+def _changed(kept: Kept, action: Action) -> str:
+    """What an answer was given under that is another today."""
+    names = {"policy": f"the policies for {action.tool}", "contract": f"the contract of {action.tool}"}
+    now = action.under
+    changed = [text for key, text in names.items() if kept.under.get(key) != now.get(key)]
+    return f"{' and '.join(changed) or 'something'} changed since it was given"

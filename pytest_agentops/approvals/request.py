@@ -117,6 +117,8 @@ class Act:
     source: Source
     asked: str
     """The digest of the call that was asked about."""
+    under: JsonObject
+    """Of that call: under which policies and which contract."""
     digest: str
     """The digest of the call that the act approves: for an edit, the edited one."""
     at: dt.datetime

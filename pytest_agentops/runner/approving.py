@@ -13,6 +13,7 @@ from ..approvals.request import ANYBODY, ApprovalRefused, Need, Outcome, Terms
 from ..errors import Interrupted, ToolRejected
 from ..schema.call import Decision
 from ..schema.case import Principal
+from ..schema.contract import Contract
 from ..schema.policy import ApprovalNeed
 from ..schema.values import Json, JsonObject
 from .budget import BudgetMeter
@@ -47,6 +48,7 @@ class ApprovalStage(Passive):
         player: Player | None,
         diverged: Callable[[], None],
         dry_run: Callable[[Pending], Json],
+        under: Callable[[Contract], JsonObject],
         recorded: Recorded | None = None,
     ) -> None:
         self.desk = desk
@@ -60,6 +62,7 @@ class ApprovalStage(Passive):
         self.player = player
         self.diverged = diverged
         self.dry_run = dry_run
+        self.under = under
         self.recorded = recorded
 
     def before(self, pending: Pending) -> None:
@@ -129,6 +132,7 @@ class ApprovalStage(Passive):
             principal=self.principal,
             rule=pending.policy.rule if pending.policy is not None else None,
             trial=self.trial,
+            under=self.under(pending.contract),
             more={} if self.ticket is None else {TICKET: self.ticket},
         )
 

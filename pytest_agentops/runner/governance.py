@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from ..errors import CassetteError, LoadError
 from ..schema.contract import Contract
+from ..schema.pins import contract_digest
 from ..schema.run import Problem
-from ..schema.values import Json, digest
+from ..schema.values import Json, JsonObject, digest
+from ..tape.cassette import record_command
 from ..tools.arguments import ainvoke, invoke
 from .budget import BudgetMeter
 from .guard import Pending, Stage
@@ -52,6 +54,24 @@ class Governance:
 def policy_pin(files: Sequence[PolicyFile]) -> str | None:
     """One digest for all policy files, whatever their order."""
     return None if not files else files[0].digest if len(files) == 1 else digest(sorted(f.digest for f in files))
+
+
+def binding(files: Sequence[PolicyFile]) -> Callable[[Contract], JsonObject]:
+    """What an approval holds under: the policy files that have a policy for its tool, and the tool's contract.
+
+    Not all files: an answer would be lost to a change that its rule knows nothing of.
+    """
+    from ..policy.match import fits
+
+    policy: dict[str, str | None] = {}
+
+    def under(contract: Contract) -> JsonObject:
+        name = contract.name
+        if name not in policy:
+            policy[name] = policy_pin([f for f in files if any(fits(p.tool, name) for p in f.policies)])
+        return {"policy": policy[name], "contract": contract_digest(contract)}
+
+    return under
 
 
 def redacted_fields(files: Iterable[PolicyFile], contracts: Mapping[str, Contract]) -> dict[str, tuple[str, ...]]:
@@ -167,7 +187,7 @@ def _with_people(
 
     case = trial.case
     fields = case.fields
-    script, recorded = Script(fields.approvals or ()), _recorded(chosen, cassette)
+    script, recorded = Script(fields.approvals or ()), _recorded(chosen, cassette, trial.folder.name)
     # a variant that plays its case's recording takes over what people said in that one
     name = cassette.case if recorded is not None and cassette is not None else f"{case.suite}/{case.name}"
     session.edits = lambda tool, args: [e for one in (script, recorded) if one is not None for e in one.edits(tool, args)]
@@ -188,6 +208,7 @@ def _with_people(
         player=session.player,
         diverged=session.diverged,
         dry_run=dry_run,
+        under=binding(trial.policies),
         recorded=recorded,
     )
     if trial.audit is not None:
@@ -200,14 +221,14 @@ def _with_people(
     return Governance(stages=(*stages, approval, last), pin=pin, desk=desk, script=script, recorded=recorded)
 
 
-def _recorded(chosen: Plan, cassette: ToolsCassette | None) -> Recorded | None:
+def _recorded(chosen: Plan, cassette: ToolsCassette | None, folder: str) -> Recorded | None:
     """What people said when the run was recorded; asked only where that run is replayed."""
     if cassette is None or not chosen.tools.replay or not cassette.approvals:
         return None
     from ..approvals.recorded import Recorded, from_json
 
     try:
-        return Recorded(from_json(cassette.approvals))
+        return Recorded(from_json(cassette.approvals), again=f"have it answered again: {record_command(folder)}")
     except ValueError as error:
         raise CassetteError(str(error), path=cassette.file, cure="record it again, or correct the file") from None
 

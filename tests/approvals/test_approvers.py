@@ -104,6 +104,29 @@ def test_a_recorded_answer_holds_for_its_question_only(change: dict[str, Any]) -
     assert [i for i, _ in approver.unused()] == [0]
 
 
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [("policy", "the policies for payments.refund changed"), ("contract", "the contract of payments.refund changed")],
+)
+def test_a_recorded_answer_holds_under_its_policies_and_contract_only(key: str, said: str) -> None:
+    from dataclasses import replace
+
+    then = {"policy": "sha256:000000000001", "contract": "sha256:000000000002"}
+    place = Desk([Says(Answer(decision="approve", by="alice"))], clock=Clock())
+    place.ask(replace(refund(), under=then), ONE)
+    kept = to_json(place.acts)
+    assert kept[0]["under"] == then
+    approver = Recorded(from_json(kept), again="ask again")
+    changed = replace(refund(), under={**then, key: "sha256:000000000003"})
+    outcome = Desk([approver], clock=Clock()).ask(changed, ONE)
+    assert outcome.kind == "unanswered"
+    assert approver.close_to(outcome.request) == (
+        f"recorded is approve by alice (support_manager), which does not hold any more: {said} since it was given\n"
+        "  cure: ask again"
+    )
+    assert Desk([approver], clock=Clock()).ask(replace(refund(), under=then), ONE).kind == "approved"
+
+
 def test_other_arguments_have_no_recorded_answer() -> None:
     kept = to_json(recorded(Answer(decision="approve", by="alice")))
     approver = Recorded(from_json(kept))

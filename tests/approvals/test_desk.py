@@ -272,6 +272,16 @@ def test_arguments_changed_in_place_after_the_approval_are_found() -> None:
         place.spend(approval, action)
 
 
+@pytest.mark.parametrize("key", ["policy", "contract"])
+def test_an_approval_under_a_policy_or_contract_that_changed_is_none(key: str) -> None:
+    action = replace(refund(), under={"policy": "sha256:1", "contract": "sha256:2"})
+    place = desk(says())
+    approval = granted(place.ask(action, ONE))
+    with pytest.raises(ApprovalRefused, match="not the call") as refused:
+        place.spend(approval, replace(action, under={**action.under, key: "sha256:3"}))
+    assert refused.value.reason == "approval_mismatch"
+
+
 def test_arguments_changed_while_it_is_asked_for_are_found() -> None:
     class Sly:
         source: Any = "terminal"

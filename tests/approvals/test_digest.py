@@ -33,6 +33,8 @@ ARGS = st.dictionaries(st.text(min_size=1), VALUES, max_size=4)
         {"trial": "refunds/big#2"},
         {"principal": {"id": "support-bot", "on_behalf_of": "user:mallory"}},
         {"principal": {}},
+        {"under": {"policy": "sha256:000000000001"}},
+        {"under": {"contract": "sha256:000000000001"}},
         {"more": {"change_ticket": "C-1"}},
     ],
 )

@@ -505,6 +505,36 @@ def test_a_recorded_answer_is_for_the_call_that_was_asked_about(lab, bank) -> No
     assert lab.run(asks_for(100), bank, policy=ASKS, principal={"id": "other"}).outcome == "interrupted"
 
 
+ASKS_MORE = ASKS.replace("amount_usd > 5000", "amount_usd > 4000")
+
+
+def test_a_recorded_answer_is_void_when_its_policy_changed_and_it_is_said_how_to_ask_again(lab, bank) -> None:
+    lab.record(asks_for(100), bank, policy=ASKS, person=Person(Answer(decision="approve", by="ann")))
+    run = lab.run(asks_for(100), bank, policy=ASKS_MORE)
+    assert run.outcome == "interrupted"
+    assert "recorded is approve by ann (boss), which does not hold any more: the policies for pay.refund changed" in run.stop
+    assert "cure: have it answered again: pytest --agent-evals --agent-record=all -k one" in run.stop
+    (stale,) = run.stale
+    assert stale.startswith("the policy changed since the recording (")
+    assert lab.run(asks_for(100), bank, policy=ASKS).success, "it was not the recording that changed"
+
+
+def test_a_recorded_answer_is_void_when_the_contract_changed(lab, bank) -> None:
+    lab.record(asks_for(100), bank, policy=ASKS, person=Person(Answer(decision="approve", by="ann")))
+    run = lab.run(asks_for(100), bank, policy=ASKS, contracts={"pay.refund": {"version": "2"}})
+    assert run.outcome == "interrupted"
+    assert "the contract of pay.refund changed since it was given" in run.stop
+
+
+def test_what_has_nothing_to_do_with_the_tool_voids_no_answer(lab, bank) -> None:
+    other = 'version: 1\npolicy: {id: mails, tool: "mail.*", rules: [{if: "size > 1", deny: true}]}\n'
+    lab.record(asks_for(100), bank, policy=[ASKS, other], person=Person(Answer(decision="approve", by="ann")))
+    tested = ASKS + "  # a remark\n  tests: [{name: small, args: {amount_usd: 1}, expect: allow}]\n"
+    for policies in ([other, ASKS], [ASKS, other.replace("> 1", "> 2")], [ASKS], [tested, other]):
+        run = lab.run(asks_for(100), bank, policy=policies)
+        assert run.output == ["paid"], run.stop
+
+
 def test_a_recording_whose_readable_half_was_changed(lab, bank) -> None:
     lab.record(asks_for(100), bank, policy=ASKS, person=Person(Answer(decision="approve", by="ann")))
     lab.tape.write_text(lab.tape.read_text().replace("amount_usd: 100", "amount_usd: 900"))
