@@ -40,7 +40,7 @@ class TapeAnswers:
         recorder: Recorder | None,
         latch: Callable[[Problem], None],
         run_async: Callable[..., Json],
-        pay: Callable[[Decimal], None] = lambda usd: None,
+        spend: Callable[[Decimal], None] = lambda usd: None,
     ) -> None:
         self.plan = plan
         self.toolbox = toolbox
@@ -50,7 +50,7 @@ class TapeAnswers:
         self.recorder = recorder
         self.latch = latch
         self.run_async = run_async
-        self.pay = pay
+        self.spend = spend
         self.broken = False
         """A live answer could not be kept: the recording must not replace a good one."""
         self.live_writes = 0
@@ -161,8 +161,9 @@ class TapeAnswers:
                 f"  cure: give it canned answers (contracts.{tool}.answers), or a tool with code, or replay a recording"
             )
             raise self._unusable(LoadError(text, ref=tool))
+        if pending.contract.cost_usd:
+            self.spend(pending.contract.cost_usd)
         pending.call.source = "live"
-        self.pay(pending.contract.cost_usd or Decimal(0))
         self.live_writes += pending.contract.writes
         if self.player is not None:
             pending.ticket = self.player.note_issued(tool, self.values.fold(pending.args))

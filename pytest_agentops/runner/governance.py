@@ -139,7 +139,7 @@ def govern(
     if any(contracts[name].idempotency_key for name in contracts):
         # before the policies: a call that is made again is no second call, and is charged to no limit
         before.append(IdempotencyStage(session.values.fold, on_stored=session.answered_again))
-    budget = BudgetStage(meter)
+    budget = BudgetStage(meter, session.may_spend if chosen.tools.live and not chosen.tools.replay else None)
     asks = any(step.require_approval for step in (fields.budget.degrade if fields.budget else None) or ())
     if not trial.policies and not asks and trial.audit is None and fields.principal is None:
         return Governance(stages=(*before, NoPolicyStage(), budget), pin=None)

@@ -15,6 +15,7 @@ from ..schema.disk import SharedLines
 
 OPTION = "--agent-budget-usd"
 _UNKNOWN = "unknown"
+_NOTHING = Decimal(0)
 
 
 class Ledger:
@@ -24,7 +25,7 @@ class Ledger:
         self.limit = limit
         self._lines = SharedLines(path)
         self._sums: dict[str, Decimal | None] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def clear(self) -> None:
         """What an earlier session spent is not this one's; once, before any worker starts."""
@@ -49,17 +50,24 @@ class Ledger:
         amounts = self.spent().values()
         return None if None in amounts else sum((a for a in amounts if a is not None), Decimal(0))
 
-    def check(self, suite: str, suite_limit: Decimal | None) -> BudgetExceeded | None:
-        """The limit that is used up, if one is."""
-        if self.limit is None and suite_limit is None:
-            return None
-        spent = self.spent()
-        if self.limit is not None:
-            total = self.total()
-            if total is None or total > self.limit:
-                return BudgetExceeded("usd", float(self.limit), None if total is None else float(total), key=OPTION)
-        mine = spent.get(suite, Decimal(0))
-        if suite_limit is not None and (mine is None or mine > suite_limit):
-            key = f"budget.usd of the suite {suite}"
-            return BudgetExceeded("usd", float(suite_limit), None if mine is None else float(mine), key=key)
+    def check(self, suite: str, suite_limit: Decimal | None, price: Decimal | None = _NOTHING) -> BudgetExceeded | None:
+        """The limit that `price` more would go over, if there is one; None is a price that nobody knows yet, but not nothing."""
+        limits = ((OPTION, self.limit, self.total), (f"budget.usd of the suite {suite}", suite_limit, lambda: self._of(suite)))
+        for key, limit, sum_of in limits:
+            if limit is None:
+                continue
+            spent = sum_of()
+            if spent is None or (spent >= limit if price is None else spent + price > limit):
+                return BudgetExceeded("usd", float(limit), None if spent is None else float(spent + (price or 0)), key=key)
         return None
+
+    def spend(self, suite: str, suite_limit: Decimal | None, price: Decimal) -> BudgetExceeded | None:
+        """Pay, if it goes over no limit; of two threads that ask for the last dollar one gets it."""
+        with self._lock:
+            over = self.check(suite, suite_limit, price)
+            if over is None:
+                self.pay(suite, price)
+        return over
+
+    def _of(self, suite: str) -> Decimal | None:
+        return self.spent().get(suite, _NOTHING)

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from decimal import Decimal
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -83,12 +84,24 @@ class ModelLayer:
             self.requests.append(folded)
         exchange = self._recorded(folded)
         if exchange is None:
+            session.may_spend(self._least(request))
             if self.recorder is not None:
                 self._slots[id(request)] = self.recorder.begin(folded)
             return None
         response = _at_once(exchange.response.mapped(session.values.unfold_text))
         self._count(request, response, exchange.request.endpoint)
         return response
+
+    def _least(self, request: Request) -> Decimal | None:
+        """What a request costs at least: nothing where the suite says so, else nobody knows."""
+        if not self.prices:
+            return None
+        from ..cost.own import find, price_of_nothing
+        from ..cost.usage import Answer
+        from ..tape.model.conversation import named_model
+
+        own = find(self.prices, Answer(model=named_model(request)))
+        return Decimal(0) if own is not None and price_of_nothing(own) else None
 
     def _recorded(self, request: Request) -> Exchange | None:
         if self.absent:
@@ -149,7 +162,7 @@ class ModelLayer:
             again = key in self._answered
             self._answered.add(key)
         if paid:
-            self.session.pay(spent)
+            self.session.paid(spent)
         # a limit that this answer went over is latched by the meter, and stops the next call or request
         with suppress(BudgetExceeded, Interrupted, TrialTimeout):
             self.session.answered(answer.usage, spent, answer.model, step=answer.step, again=again)

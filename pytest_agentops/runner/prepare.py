@@ -100,7 +100,7 @@ def set_up(trial: Trial, chosen: Plan, membrane: Membrane) -> Setting:
         recorder=recorder,
         latch=session.latch,
         run_async=tool_loop.run,
-        pay=session.pay,
+        spend=session.spend,
     )
     governance = govern(trial, chosen, session, toolbox, cassette, meter, tool_loop.run)
     session.guard = Guard(governance.stages, answers)

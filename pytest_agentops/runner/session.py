@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .ledger import Ledger
 
 _NOBODY = Contract(name="?")
+_NOTHING = Decimal(0)
 _STOPS = (ToolBlocked, ToolRejected, BudgetExceeded, TrialTimeout, Interrupted)
 """What the guard stops a call with."""
 
@@ -166,14 +167,22 @@ class Session:
             self.audit.answered(usage, cost_usd, model)
         self.meter.model_answer(usage, cost_usd, step=step)
 
-    def pay(self, usd: Decimal | None) -> None:
-        """Something live was paid for; what it was too much is seen at the next call or request."""
+    def paid(self, usd: Decimal | None) -> None:
+        """A live model has answered, at this price; what it was too much is seen at the next call or request."""
         if self.ledger is not None:
             self.ledger.pay(self.suite, usd)
 
-    def may_spend(self) -> None:
-        """Raise, and go on raising, when the session or the suite has spent what it may."""
-        over = None if self.ledger is None else self.ledger.check(self.suite, self._suite_limit)
+    def spend(self, usd: Decimal) -> None:
+        """A live tool is about to be called, at this price; raises where there is no money for it."""
+        if self.ledger is not None:
+            self._stop_at(self.ledger.spend(self.suite, self._suite_limit, usd))
+
+    def may_spend(self, usd: Decimal | None = _NOTHING) -> None:
+        """Raise, and go on raising, when the session or the suite may not spend so much more; None: nobody knows how much."""
+        if self.ledger is not None:
+            self._stop_at(self.ledger.check(self.suite, self._suite_limit, usd))
+
+    def _stop_at(self, over: BudgetExceeded | None) -> None:
         if over is not None:
             self.meter.exceeded = self.meter.exceeded or over
             raise self.meter.exceeded

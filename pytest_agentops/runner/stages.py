@@ -6,6 +6,7 @@ import copy
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 from ..errors import ToolFailed
 from ..schema.contract import Contract
@@ -142,8 +143,10 @@ class BudgetStage(Passive):
 
     name = "budget"
 
-    def __init__(self, meter: BudgetMeter) -> None:
+    def __init__(self, meter: BudgetMeter, afford: Callable[[Decimal], None] | None = None) -> None:
+        """`afford` raises where the session or the suite has no money for a price; None where nothing is sure to be paid."""
         self.meter = meter
+        self.afford = afford
 
     def before(self, pending: Pending) -> None:
         pending.more_needs = ()
@@ -156,8 +159,11 @@ class BudgetStage(Passive):
                 raise pending.stop(message, decision="budget", reason="budget_exceeded")
             if step.require_approval is not None:
                 pending.more_needs = (*pending.more_needs, ApprovalNeed(role=step.require_approval))
-        if pending.contract.cost_usd:
-            self.meter.charge(pending.contract.cost_usd)
+        price = pending.contract.cost_usd
+        if price:
+            if self.afford is not None and pending.contract.answers is None:
+                self.afford(price)  # before anybody is asked to approve it; it is paid when the tool is called
+            self.meter.charge(price)
 
     def release(self, pending: Pending) -> None:
         if pending.contract.cost_usd:

@@ -223,11 +223,53 @@ def test_degrading_is_the_same_in_replay(lab, bank) -> None:
 def test_the_sessions_money_stops_the_next_call_and_the_next_trial(lab, bank, tmp_path) -> None:
     ledger = Ledger(tmp_path / "spend", Decimal("0.15"))
     run = lab.run(pays(4), costs(bank), mode="live", ledger=ledger)
-    assert run.output == ["paid", "paid", "budget_exceeded", "budget_exceeded"], "what is over is seen at the next call"
-    assert "--agent-budget-usd" in run.stop
+    assert run.output == ["paid", "budget_exceeded", "budget_exceeded", "budget_exceeded"], "what does not fit is not paid"
+    assert "0.2 usd, the limit is 0.15 (--agent-budget-usd)" in run.stop
+    assert (run.calls[1].decision, run.calls[1].reached) == ("budget", False)
+    ledger.pay("another", Decimal("0.06"))
     late = lab.run(pays(1), costs(bank), mode="live", ledger=Ledger(tmp_path / "spend", Decimal("0.15")))
     assert (late.outcome, late.calls, late.budget.exceeded) == ("budget_exceeded", [], "usd")
-    assert len(bank.paid) == 2
+    assert (len(bank.paid), ledger.total()) == (1, Decimal("0.16"))
+
+
+def test_money_that_is_used_up_to_the_cent_pays_nothing_more_but_what_is_free(lab, bank, shop, tmp_path) -> None:
+    ledger = Ledger(tmp_path / "spend", Decimal("0.20"))
+    assert lab.run(pays(3), costs(bank), mode="live", ledger=ledger).output == ["paid", "paid", "budget_exceeded"]
+    assert lab.run(pays(3), lambda: bank(cost_usd=None), mode="live", ledger=ledger).output == ["paid"] * 3
+    with ProtocolServer([say("x")] * 3) as server:
+        run = lab.run(chatting(server.url, model="gpt-4o-mini"), shop, mode="live", ledger=ledger)
+        assert (run.outcome, server.count) == ("budget_exceeded", 0), "a model asks something, however little"
+        free = {"gpt-4o-mini": {"input_usd_per_million": 0, "output_usd_per_million": 0}}
+        run = lab.run(chatting(server.url, model="gpt-4o-mini"), shop, mode="live", ledger=ledger, prices=free)
+        assert (run.outcome, server.count) == ("completed", 1), run.stop
+
+
+def test_nobody_is_asked_to_approve_what_there_is_no_money_for(lab, bank, tmp_path) -> None:
+    ledger = Ledger(tmp_path / "spend", Decimal("0.05"))
+    asks = "version: 1\npolicy: {id: p, tool: pay.refund, rules: [{require_approval: {role: boss, count: 2}}]}\n"
+    script = [{"by": "ann", "decision": "approve"}, {"by": "bob", "decision": "approve"}]
+    run = lab.run(pays(1), costs(bank), mode="live", ledger=ledger, policy=asks, approvals=script)
+    assert (run.outcome, run.interventions, bank.paid) == ("budget_exceeded", [], [])
+
+
+def test_calls_that_race_for_the_last_dollar(lab, bank, tmp_path) -> None:
+    def agent(task, tools):
+        threads = [threading.Thread(target=tools.attempt, args=("pay.refund", {"amount_usd": n})) for n in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    ledger = Ledger(tmp_path / "spend", Decimal("0.35"))
+    run = lab.run(agent, costs(bank), mode="live", ledger=ledger)
+    assert (run.outcome, len(bank.paid), ledger.total()) == ("budget_exceeded", 3, Decimal("0.30"))
+
+
+def test_a_replayed_call_is_paid_with_nothing_where_only_new_ones_are_live(lab, bank, tmp_path) -> None:
+    lab.record(pays(1), costs(bank))
+    ledger = Ledger(tmp_path / "spend", Decimal("0.05"))
+    run = lab.run(pays(1), costs(bank), record="new_episodes", ledger=ledger)
+    assert (run.output, ledger.total()) == (["paid"], 0)
 
 
 def test_a_replay_spends_nothing(lab, bank, tmp_path) -> None:
@@ -248,7 +290,7 @@ def test_a_payment_of_unknown_size_is_over(lab, shop, tmp_path) -> None:
 
 def test_model_requests_stop_too(lab, shop, tmp_path) -> None:
     ledger = Ledger(tmp_path / "spend", Decimal("0.000001"))
-    ledger.pay("another", Decimal("0.000001"))
+    ledger.pay("another", Decimal("0.0000009"))
 
     def agent(task, tools):
         for _ in range(3):
@@ -261,7 +303,7 @@ def test_model_requests_stop_too(lab, shop, tmp_path) -> None:
 
     with ProtocolServer([say("x")] * 3) as server:
         run = lab.run(agent, shop, mode="live", ledger=ledger)
-        assert server.count == 1
+        assert server.count == 1, "the answer that overdraws is paid, and the last one"
     assert run.outcome == "budget_exceeded"
 
 
