@@ -9,7 +9,7 @@ from ..schema.policy import ApprovalNeed
 
 
 def united(needs: Iterable[ApprovalNeed]) -> tuple[ApprovalNeed, ...]:
-    """One need a role: the greatest count, the shortest time, only what every rule lets the approver edit."""
+    """One need a role: the greatest count, the shortest time, only what every rule lets the approver edit or hand on to."""
     roles: dict[str | None, ApprovalNeed] = {}
     for need in needs:
         known = roles.get(need.role)
@@ -31,6 +31,6 @@ def _both(one: ApprovalNeed, other: ApprovalNeed) -> ApprovalNeed:
         count=max(one.count, other.count),
         distinct_from=tuple(sorted({*one.distinct_from, *other.distinct_from})),
         expires_s=min(one.expires_s, other.expires_s),
-        escalate_to=one.escalate_to or other.escalate_to,
+        escalate_to=tuple(role for role in one.escalate_to if role in other.escalate_to),
         allow_edit=edit,
     )

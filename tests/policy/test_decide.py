@@ -203,6 +203,14 @@ def test_needs_of_one_role_are_one_need_and_only_what_both_may_edit(ask) -> None
     assert ask((one, two), request(), tier=0).approvals == (ApprovalNeed(role="m", count=2, expires_s=60, allow_edit=("note",)),)
 
 
+def test_a_role_may_hand_on_only_to_whom_every_rule_lets_it(ask) -> None:
+    one = rules("{require_approval: {role: m, escalate_to: [ceo, board]}}")
+    two = rules("{require_approval: {role: m, escalate_to: [board]}}", more="id: b")
+    none = rules("{require_approval: m}", more="id: c")
+    for texts, left in (((one, two), ("board",)), ((two, one), ("board",)), ((one, none), ()), ((none, one), ())):
+        assert ask(texts, request(), tier=0).approvals == (ApprovalNeed(role="m", escalate_to=left),)
+
+
 def test_a_policy_that_only_forbids_leaves_the_decision_to_the_others(ask) -> None:
     org = rules('{if: "amount_usd > 1000", deny: true}', "{log: {redact_fields: [iban]}}", tool="*")
     found = ask((org, FOUNDING), request({"amount_usd": 20}, context={"customer_tier": "pro"}))
