@@ -250,7 +250,14 @@ class Session:
             plain, bad = {}, error
         sensitive = self.sensitive(contract)
         hidden = self.membrane.hide(plain, sensitive)
-        call = Call(tool=name, args=hidden, effect=contract.effect, turn=max(0, len(self.turns) - 1), step=self.model_steps)
+        call = Call(
+            tool=name,
+            args=hidden,
+            effect=contract.effect,
+            ignored=contract.ignored,
+            turn=max(0, len(self.turns) - 1),
+            step=self.model_steps,
+        )
         pending = Pending(call=call, contract=contract, args=hidden, sensitive=sensitive)
         with self._lock:
             self._refuse_late(name)

@@ -89,6 +89,8 @@ class Call:
     """What did not fit but did not stop the call (a transcript's invalid arguments)."""
     effect: Effect | None = None
     """The contract's, for checks; None where none is declared."""
+    ignored: tuple[str, ...] = ()
+    """The arguments that make no other call of it: the contract's idempotency key and what it says to ignore."""
     turn: int = 0
     step: int = 0
     shadow: list[str] = field(default_factory=list)

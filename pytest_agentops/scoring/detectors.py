@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
+from ..schema import paths
 from ..schema.call import Call
 from ..schema.operators import show
 from ..schema.run import Run
-from ..schema.values import Json, canonical
+from ..schema.values import Json, JsonObject, canonical, same
 
 AGAIN = 3
 """Equal calls in a row, or rounds of a cycle, that make a loop."""
@@ -29,7 +30,7 @@ def detect(run: Run) -> dict[str, str]:
 
 
 def loop(calls: Sequence[Call]) -> str:
-    """The same call again and again, or a cycle of calls; what changes something in between ends it only by its arguments."""
+    """The same call again and again, or a cycle of calls; a fresh idempotency key makes no other call of it."""
     for start, length, rounds in loops(calls):
         names = " -> ".join(call.tool for call in calls[start : start + length])
         what = f"{names} {show(calls[start].args)}" if length == 1 else names
@@ -42,7 +43,7 @@ def loops(calls: Sequence[Call]) -> Iterator[tuple[int, int, int]]:
     names = [call.tool for call in calls]
     if len(names) < AGAIN or max(map(names.count, set(names))) < AGAIN:
         return  # every tool of a loop is called in each of its rounds; most runs have none, and cost nothing here
-    keys = [canonical([call.tool, call.args]) for call in calls]
+    keys = [canonical([call.tool, paths.remove(call.args, call.ignored) if call.ignored else call.args]) for call in calls]
     for length in range(1, LONGEST_CYCLE + 1):
         for start in range(len(keys) - length * AGAIN + 1):
             cycle = keys[start : start + length]
@@ -56,7 +57,7 @@ def loops(calls: Sequence[Call]) -> Iterator[tuple[int, int, int]]:
 def empty_retrieval(calls: Sequence[Call]) -> str:
     """A read that answered, and found nothing."""
     for number, call in enumerate(calls, 1):
-        if call.effect == "read" and call.reached and call.error is None and _is_empty(call.result):
+        if call.effect == "read" and call.reached and call.error is None and _is_empty(call.result, call.sent or call.args):
             return f"call {number}, {call.tool} {show(call.args)}, found nothing"
     return ""
 
@@ -76,15 +77,20 @@ def spend_spike(cost: Decimal | None, usual: Decimal | None, *, what: str) -> st
     return f"${cost:f} is {cost / usual:.1f} times {what} (${usual:f})"
 
 
-def _is_empty(result: Json) -> bool:
-    """Nothing, or a mapping whose lists are all empty: ``{"results": [], "total": 0}``."""
+def _is_empty(result: Json, asked: JsonObject) -> bool:
+    """Nothing, or a mapping whose lists are all empty, and that says nothing else but what was asked for.
+
+    ``{"query": "x", "results": [], "total": 0}``, but not ``{"id": "W-1", "status": "delivered", "notes": []}``.
+    """
     if result is None or result in ("", [], {}):
         return True
     if not isinstance(result, dict):
         return False
     lists = [value for value in result.values() if isinstance(value, list)]
     others = [value for value in result.values() if not isinstance(value, list)]
-    return bool(lists) and not any(lists) and all(value in (None, "", 0, False, {}) for value in others)
+    if not lists or any(lists):
+        return False
+    return all(value in (None, "", 0, False, {}) or any(same(value, arg) for arg in asked.values()) for value in others)
 
 
 _DETECTORS: Mapping[str, Callable[[Sequence[Call]], str]] = {

@@ -57,6 +57,11 @@ def test_equal_numbers_are_equal_arguments(lab, bank, keyed) -> None:
     assert bank.paid == [20]
 
 
+def test_fresh_keys_hide_no_loop(lab, keyed) -> None:
+    run = lab.run(calls((20, "a"), (20, "b"), (20, "c")), keyed, mode="live")
+    assert "3 times in a row" in run.detected["loop"]
+
+
 @pytest.mark.parametrize("other", ["K", "k ", "\uff4b", "k\u200b"])
 def test_keys_are_texts_letter_for_letter(other, lab, bank, keyed) -> None:
     assert lab.run(calls((20, "k"), (20, other)), keyed, mode="live").output == ["ok", "ok"]

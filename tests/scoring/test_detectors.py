@@ -41,6 +41,23 @@ def test_other_arguments_are_another_call() -> None:
     assert loop(same) == 'list {"page":1}: 3 times in a row, from call 1 on'
 
 
+def test_a_fresh_key_makes_no_other_call() -> None:
+    fresh = [Call(tool="pay", args={"n": 1, "key": f"k{i}"}, ignored=("key",), source="replay") for i in range(3)]
+    assert loop(fresh) == 'pay {"key":"k0","n":1}: 3 times in a row, from call 1 on'
+    other = [Call(tool="pay", args={"n": i, "key": "k"}, ignored=("key",), source="replay") for i in range(3)]
+    assert loop(other) == ""
+
+
+def test_a_search_that_repeats_the_question_found_nothing() -> None:
+    def search(result: Any, **args: Any) -> str:
+        return empty_retrieval([Call(tool="kb.search", args=args, source="live", effect="read", result=result)])
+
+    assert search({"query": "x", "results": []}, query="x")
+    assert search({"query": "x", "page": 2, "results": []}, query="x", page=2)
+    assert not search({"query": "y", "results": []}, query="x"), "it says something else"
+    assert not search({"id": "W-1", "status": "delivered", "notes": []}, id="W-1")
+
+
 @pytest.mark.parametrize("result", [None, "", [], {}, {"results": []}, {"results": [], "total": 0, "next": None, "more": False}])
 def test_a_read_that_found_nothing(result: Any) -> None:
     call = Call(tool="kb.search", args={"q": "x"}, source="live", effect="read", result=result)
