@@ -1,8 +1,9 @@
 """The two-way membrane at the tool boundary.
 
 On the way in (results, and whatever the agent says) each secret becomes a placeholder, ``<<secret:OPENAI_API_KEY>>`` or
-``<<card_number:1>>``: stable within a trial, so that equal values stay equal. On the way out, to a live tool, the
-placeholders that this trial made become the real values again. The table between them lives in memory only.
+``<<card_number:1>>``: stable within a trial, so that equal values stay equal. A number and the text that writes it are one
+secret; where both stand alone, the one that came later says its kind (``<<card_number:1.text>>``). On the way out, to a live
+tool, the placeholders that this trial made become the real values again. The table between them lives in memory only.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from ..schema import paths
-from ..schema.values import Json
+from ..schema.values import Json, dumps
 from .secrets import MIN_LENGTH, PATTERNS, Pattern, from_environment, spellings
 
 PLACEHOLDER = re.compile(r"<<([A-Za-z][A-Za-z0-9_.-]*):([^<>\s]+)>>")
@@ -37,8 +38,8 @@ class Membrane:
         self._lock = threading.RLock()
         self._real: dict[str, Json] = {}
         """Placeholder -> the value behind it."""
-        self._by_value: dict[tuple[str, str], str] = {}
-        """Type and text of a value -> its placeholder."""
+        self._by_value: dict[str, str] = {}
+        """A value as it is written -> its placeholder."""
         self._taken: set[str] = set()
         """Placeholders that came from outside: their numbers are not given to other values."""
         self._counts: dict[str, int] = {}
@@ -111,7 +112,7 @@ class Membrane:
         with self._lock:
             if text in self._real:
                 return self._real[text]
-            return PLACEHOLDER.sub(lambda found: str(self._real.get(found[0], found[0])), text)
+            return PLACEHOLDER.sub(lambda found: _written(self._real.get(found[0], found[0])), text)
 
     def _copied(self, value: Json) -> Json:
         """A copy of a value that holds no secret; raises `_Found` at the first one. Most values by far hold none."""
@@ -131,7 +132,8 @@ class Membrane:
         """Placeholders in passing values keep their numbers."""
         if isinstance(value, str):
             if "<<" in value:
-                self._taken.update(found[0] for found in PLACEHOLDER.finditer(value) if found[0] not in self._real)
+                each = (f"<<{found[1]}:{found[2].partition('.')[0]}>>" for found in PLACEHOLDER.finditer(value))
+                self._taken.update(one for one in each if one not in self._real)
         elif isinstance(value, dict):
             for key, inner in value.items():
                 self._reserve(key)
@@ -143,7 +145,8 @@ class Membrane:
     def text(self, text: str) -> str:
         """A text without the secrets in it."""
         if self._known is not None:
-            text = self._known.sub(lambda found: self._known_one(found[0]), text)
+            whole = text
+            text = self._known.sub(lambda found: self._known_one(found[0], alone=found[0] == whole), text)
         if self._hint is None or self._hint.search(text) is None:
             return text
         for pattern in self._patterns:
@@ -155,9 +158,9 @@ class Membrane:
             text = "".join(parts) + text[done:] if parts else text
         return text
 
-    def _known_one(self, value: str) -> str:
+    def _known_one(self, value: str, *, alone: bool = True) -> str:
         if value in self._fields:
-            return self.placeholder(self._fields[value], value)
+            return self.placeholder(self._fields[value], value, alone=alone)
         name = self._env[value]
         placeholder = f"<<secret:{name}>>"
         self._real.setdefault(placeholder, value)
@@ -173,18 +176,21 @@ class Membrane:
             if value in self._env:
                 return self._known_one(value)
         placeholder = self.placeholder(kind, value)
-        text = str(value)
+        text = _written(value)
         if len(text) >= MIN_LENGTH and not isinstance(value, bool) and text not in self._fields:
             self._fields[text] = kind
             self._known = _either((*self._env, *self._fields))
         return placeholder
 
-    def placeholder(self, kind: str, value: Json) -> str:
-        """The value's placeholder: the one it has, or the next free number."""
-        key = (type(value).__name__, str(value))
+    def placeholder(self, kind: str, value: Json, *, alone: bool = True) -> str:
+        """The value's placeholder: the one it has, or the next free number.
+
+        With its JSON kind, where it stands `alone` and a value of another kind had it first.
+        """
+        key = _written(value)
         found = self._by_value.get(key)
         if found is not None:
-            return found
+            return self._of_kind(found, value) if alone else found
         number = self._counts.get(kind, 0) + 1
         while (made := f"<<{kind}:{number}>>") in self._taken or made in self._real:
             number += 1
@@ -192,6 +198,22 @@ class Membrane:
         self._by_value[key] = made
         self._real[made] = value
         return made
+
+    def _of_kind(self, placeholder: str, value: Json) -> str:
+        """The placeholder that gives back this value in its own kind."""
+        kind = _json_kind(value)
+        if _json_kind(self._real[placeholder]) != kind:
+            placeholder = f"{placeholder[:-2]}.{kind}>>"
+            self._real.setdefault(placeholder, value)
+        return placeholder
+
+
+def _written(value: Json) -> str:
+    return value if isinstance(value, str) else dumps(value)
+
+
+def _json_kind(value: Json) -> str:
+    return "text" if isinstance(value, str) else "boolean" if isinstance(value, bool) else "number"
 
 
 class _Found(Exception):

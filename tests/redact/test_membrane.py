@@ -215,6 +215,23 @@ def test_a_long_field_is_hidden_wherever_it_is_repeated() -> None:
     assert membrane.scan(b"note: 4111111111111111") == ["card_number"]
 
 
+@pytest.mark.parametrize(("first", "then", "kind"), [(41111111, "41111111", "text"), ("41111111", 41111111, "number")])
+def test_a_number_and_its_text_are_one_secret(first: object, then: object, kind: str) -> None:
+    membrane = Membrane({})
+    assert membrane.hide({"card": first}, ["card"]) == {"card": "<<card:1>>"}
+    hidden = membrane.hide({"card": then, "memo": "for 41111111"}, ["card"])
+    assert hidden == {"card": f"<<card:1.{kind}>>", "memo": "for <<card:1>>"}
+    assert membrane.reveal(hidden) == {"card": then, "memo": "for 41111111"}
+    assert membrane.reveal("<<card:1>>") == first
+    assert membrane.hide({"card": "42"}, ["card"]) == {"card": "<<card:2>>"}
+
+
+def test_a_recorded_placeholder_with_a_kind_keeps_the_number() -> None:
+    membrane = Membrane({})
+    membrane.hide({"card": "<<card:1.text>>"}, ["card"])
+    assert membrane.hide({"card": 7}, ["card"]) == {"card": "<<card:2>>"}
+
+
 def test_a_short_field_is_not_looked_for_elsewhere() -> None:
     membrane = Membrane({})
     membrane.hide({"cvv": "123"}, ["cvv"])

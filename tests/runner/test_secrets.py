@@ -228,3 +228,43 @@ def test_a_variable_that_is_set_between_two_trials_is_known(lab, monkeypatch) ->
     assert lab.run(agent).output == "the key is <<secret:SHOP_API_KEY>>"
     monkeypatch.delenv("SHOP_API_KEY")
     assert key in str(lab.run(agent).output)
+
+
+# ---- one secret, whatever its JSON kind
+
+
+NUMBER = 4111222233334444
+
+
+@pytest.fixture
+def teller(got):
+    @tool("charge", effect="write", sensitive=["card_number"])
+    def charge(card_number: int) -> dict[str, str]:
+        got.append(card_number)
+        return {"card_number": str(card_number), "note": f"charged {card_number}"}
+
+    @tool("mail", effect="write", sensitive=["card_number"])
+    def mail(text: str, card_number: str = "") -> str:
+        got.append((text, card_number))
+        return "sent"
+
+    return [charge, mail]
+
+
+def echoes(task, tools):
+    """Says the number that it has of its own as a number, inside a text, as a text."""
+    back = tools.call("charge", card_number=NUMBER)
+    tools.call("mail", text=f"your card {NUMBER}")
+    tools.call("mail", text=str(NUMBER), card_number=back["card_number"])
+    return back["note"]
+
+
+def test_a_number_that_is_echoed_as_a_text_is_the_same_secret(lab, teller, got) -> None:
+    recorded = lab.record(echoes, teller)
+    assert recorded.success, recorded.problems
+    assert got == [NUMBER, (f"your card {NUMBER}", ""), (str(NUMBER), str(NUMBER))], "live tools get each in its own kind"
+    assert str(NUMBER) not in lab.tape.read_text() + json.dumps(recorded.as_json())
+    assert recorded.output == "charged <<card_number:1>>"
+    replayed = lab.run(echoes, teller)
+    assert replayed.success, replayed.problems
+    assert [c.args for c in replayed.calls] == [c.args for c in recorded.calls]
