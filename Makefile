@@ -44,7 +44,7 @@ test: export PYTHONDONTWRITEBYTECODE =
 # The plugin is imported before pytest-cov could start, so coverage starts pytest and not the reverse.
 test: $(READY)
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest -n auto --maxprocesses 4 $(ARGS)
+	@$(BIN)/coverage run -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report $(if $(ARGS),--fail-under=0)
 

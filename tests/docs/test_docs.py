@@ -44,6 +44,8 @@ PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", ROOT / "CHANGELOG.md", *s
 MARKERS = ("case", "suite", "wrong", "mistakes", "value", "not run")
 LANGUAGES = ("yaml", "python", "json", "sh", "text", "diff", "ini", "toml")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+MEASURED = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
+"""What a page runs is not measured: it doubles the time, and what is covered is said by tests that look at it."""
 NAME = re.compile(r"# ([\w./~-]+\.\w+)\n")
 
 
@@ -72,6 +74,8 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     module = {"pytest": "pytest", "pytest-agentops": "pytest_agentops.cli"}[words[0]]
     extra = ["-p", "no:cacheprovider", "-p", "no:randomly"] if module == "pytest" else []
     env = {**os.environ, "COLUMNS": "200", "PYTHONDONTWRITEBYTECODE": "1", "CI": ""}  # a page speaks to a person at a terminal
+    for name in MEASURED:
+        env.pop(name, None)
     line = [sys.executable, "-m", module, *extra, *words[1:]]
     return subprocess.run(line, cwd=folder, env=env, capture_output=True, text=True, check=False)
 
@@ -259,11 +263,15 @@ def everything() -> str:
 def test_options_and_settings_exist_and_are_all_told(tmp_path: Path) -> None:
     known = run("pytest --help", tmp_path).stdout
     text = everything()
+    helps = {"": known}
     options = {o for o in re.findall(r"(?<![\w-])--[a-z][a-z-]+", known) if o.startswith("--agent")}
     for line in re.findall(r"(?:^|`)(pytest(?:-agentops \w+)? [^`\n]*)", text, re.MULTILINE):
         words = line.split()
         acts = " ".join(word for word in words[1:3] if re.fullmatch("[a-z]+", word))  # a command, or a command's own
-        help_text = known if words[0] == "pytest" else run(f"{words[0]} {acts} --help", tmp_path).stdout
+        command = "" if words[0] == "pytest" else f"{words[0]} {acts}"
+        if command not in helps:
+            helps[command] = run(f"{command} --help", tmp_path).stdout
+        help_text = helps[command]
         for option in re.findall(r"(?<![\w-])--[a-z][a-z-]+", line):
             assert re.search(rf"(?<![\w-]){option}(?![\w-])", help_text), f"{line}: there is no {option}"
     assert set(re.findall(r"--agent-[a-z-]+", text)) == options

@@ -44,8 +44,10 @@ def shop(pytester: pytest.Pytester) -> pytest.Pytester:
     return pytester
 
 
-def run(pytester: pytest.Pytester, *words: str) -> pytest.RunResult:
-    return pytester.runpytest_subprocess("--agent-evals", "-p", "no:cacheprovider", *words)
+def run(pytester: pytest.Pytester, *words: str, apart: bool = False) -> pytest.RunResult:
+    """In this process, unless workers are started or `sys.modules` is looked at."""
+    start = pytester.runpytest_subprocess if apart or "-n2" in words else pytester.runpytest_inprocess
+    return start("--agent-evals", "-p", "no:cacheprovider", *words)
 
 
 @pytest.mark.parametrize("workers", [(), ("-n2",)])
@@ -148,4 +150,4 @@ def test_suites_without_policies_load_nothing_of_it(shop: pytest.Pytester) -> No
         "import sys\ndef pytest_sessionfinish():\n"
         "    assert not [m for m in sys.modules if m.startswith('pytest_agentops.policy.')], 'loaded'\n"
     )
-    run(shop).assert_outcomes(passed=2)
+    run(shop, apart=True).assert_outcomes(passed=2)
