@@ -16,9 +16,10 @@ from ..tape.cassette import record_command
 from ..tools.arguments import ainvoke, invoke
 from .budget import BudgetMeter
 from .guard import Pending, Stage
+from .idempotency import IdempotencyStage
 from .inside import inside_tool
 from .policing import NoPolicyStage, PolicyStage
-from .stages import BudgetStage, ContractStage, IdempotencyStage
+from .stages import BudgetStage, ContractStage
 
 if TYPE_CHECKING:
     from ..approvals.desk import Desk

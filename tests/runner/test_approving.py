@@ -255,10 +255,15 @@ def test_edits_end_somewhere(lab, bank) -> None:
     assert "edited 5 times already" in run.stop
 
 
-def test_an_edited_idempotency_key_leaves_none_behind(lab, bank) -> None:
+def test_an_edited_call_that_is_made_again_asks_nobody(lab, bank) -> None:
     script = [says("edit", edit={"amount_usd": 20}), says("reject")]
-    run = lab.run(asks_for(100, 100, key="k"), lambda: bank(idempotency_key="key"), mode="live", policy=ASKS, approvals=script)
-    assert (run.output, bank.paid) == (["paid", "idempotency_conflict"], [20]), "the key is bound to what ran"
+    run = lab.run(
+        asks_for(100, 100, 101, key="k"), lambda: bank(idempotency_key="key"), mode="live", policy=ASKS, approvals=script
+    )
+    assert (run.output, bank.paid) == (["paid", "paid", "idempotency_conflict"], [20]), (
+        "the key is bound to what was asked and ran"
+    )
+    assert [act["kind"] for act in run.interventions] == ["edit"]
 
 
 # ---- what an approval is good for

@@ -132,6 +132,55 @@ def test_a_stored_result_costs_nothing_and_is_charged_to_no_limit(lab, bank) -> 
     assert (len(bank.paid), str(run.cost_usd)) == (2, "0.20")
 
 
+ASKS = rules("require_approval: boss", more="override_tier: T-1")
+EDIT = {"by": "ann", "decision": "edit", "edit": {"amount_usd": 5}}
+
+
+def test_an_edited_call_is_known_by_what_was_asked_and_by_what_ran(lab, bank, keyed) -> None:
+    def agent(task, tools):
+        first = tools.call("pay.refund", amount_usd=20, key="k")
+        return [first == tools.call("pay.refund", amount_usd=amount, key="k") for amount in (20, 5)] + [
+            tools.attempt("pay.refund", {"amount_usd": 6, "key": "k"}).error["reason"]
+        ]
+
+    run = lab.record(agent, keyed, policy=ASKS, approvals=[EDIT])
+    assert (run.output, bank.paid) == ([True, True, "idempotency_conflict"], [5])
+    assert len(run.interventions) == 1, "nobody is asked twice about one call"
+    replayed = lab.run(agent, keyed, policy=ASKS, approvals=[EDIT])
+    assert (replayed.output, replayed.problems) == (run.output, [])
+
+
+def test_a_key_that_was_edited_is_known_under_both(lab, bank, keyed) -> None:
+    edit = {**EDIT, "edit": {"key": "l"}}
+    run = lab.run(calls((20, "k"), (20, "k"), (20, "l")), keyed, mode="live", policy=ASKS, approvals=[edit])
+    assert (run.output, bank.paid) == (["ok"] * 3, [20])
+    assert [call.stored for call in run.calls] == [False, True, True]
+
+
+def test_an_edit_that_is_refused_leaves_no_key_behind(lab, bank, keyed) -> None:
+    policy = rules(
+        '{if: "amount_usd == 5", deny: true}',
+        '{if: "amount_usd == 20", require_approval: boss}',
+        "allow: true",
+        more="override_tier: T-1",
+    )
+    run = lab.run(calls((20, "k"), (30, "k")), keyed, mode="live", policy=policy, approvals=[EDIT])
+    assert (run.output, bank.paid) == (["rule", "ok"], [30])
+
+
+def test_what_failed_at_the_tool_stays_bound_when_the_next_try_is_stopped(lab, bank, keyed) -> None:
+    def failing():
+        @tool("pay.refund", effect="write", tier=2, idempotency_key="key")
+        def refund(amount_usd: int, key: str) -> str:
+            raise TimeoutError("upstream")
+
+        return [refund]
+
+    policy = rules('{if: "session.tool_calls == 1", deny: true}', "allow: true", more="override_tier: T-1")
+    run = lab.run(calls((20, "k"), (20, "k"), (21, "k")), failing, mode="live", policy=policy)
+    assert run.output == ["tool_failed", "rule", "idempotency_conflict"], "nobody knows what the first one did"
+
+
 def test_two_at_once_pay_once(lab) -> None:
     paid = []
 
