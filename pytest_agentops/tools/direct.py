@@ -1,23 +1,23 @@
 """Calls of a tool's function beside the toolbox: a decorated function tells who watches before it runs.
 
 Whether the running code belongs to a tool is a context variable. Who watches is one list a process: a thread that the agent
-starts inherits no context, and it is just such calls that must be seen. A function that nobody decorated cannot tell.
+starts inherits no context, and it is just such calls that must be seen. A function that nobody decorated cannot tell, and nor
+can one that is dug out of the wrapper's closure.
 """
 
 from __future__ import annotations
 
-import functools
 import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from .look import dressed
+
 INSIDE: ContextVar[bool] = ContextVar("pytest_agentops_inside_tool", default=False)
 AGENTS: ContextVar[bool] = ContextVar("pytest_agentops_agents_job", default=False)
 """Whether the running job was given by an agent to a thread that is older than its trial."""
-
-_NAMES = ("__module__", "__name__", "__qualname__", "__doc__", "__annotations__")
 
 
 class _Watcher:
@@ -86,10 +86,10 @@ def watched(function: Callable[..., Any], name: Callable[[], str], *, is_async: 
             tell()
             return await function(*args, **kwargs)
 
-        return functools.update_wrapper(acalled, function, _NAMES, ())
+        return dressed(acalled, function)
 
     def called(*args: Any, **kwargs: Any) -> Any:
         tell()
         return function(*args, **kwargs)
 
-    return functools.update_wrapper(called, function, _NAMES, ())
+    return dressed(called, function)

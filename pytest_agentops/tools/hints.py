@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from ..errors import LoadError
-from .tool import plain_function
+from .look import doc_of, hinted, scope_of
 
 REQUIRED: Any = inspect.Parameter.empty
 
@@ -52,7 +52,7 @@ def read(function: Callable[..., Any], *, name: str) -> Signature:
         raise LoadError(f"{name}: its parameters cannot be read: {error}", hint="wrap it in a function with type hints") from None
     hints = _hints(function, name, found)
     parameters = tuple(_parameter(p, hints.get(p.name, Any), name) for p in found.parameters.values())
-    return Signature(parameters=parameters, returns=hints.get("return", REQUIRED), doc=_doc(function))
+    return Signature(parameters=parameters, returns=hints.get("return", REQUIRED), doc=doc_of(function))
 
 
 def _parameter(parameter: inspect.Parameter, hint: Any, tool: str) -> Parameter:
@@ -93,11 +93,8 @@ def _allows_none(hint: Any) -> bool:
 
 
 def _hints(function: Callable[..., Any], tool: str, found: inspect.Signature) -> dict[str, Any]:
-    target = plain_function(function)
-    if not inspect.isfunction(target) and not hasattr(target, "__wrapped__"):
-        target = getattr(type(target), "__call__", target)  # noqa: B004 - an object that is called
-    scope = getattr(inspect.unwrap(target), "__globals__", {})
-    raw = getattr(target, "__annotations__", {})
+    scope = scope_of(function)
+    raw = getattr(hinted(function), "__annotations__", {})
     try:
         return typing.get_type_hints(types.SimpleNamespace(__annotations__=_evaluated(raw, scope)), scope, include_extras=True)
     except Exception:
@@ -128,9 +125,3 @@ def _hints_one_by_one(raw: dict[str, Any], scope: dict[str, Any], tool: str, fou
                     hint="define or import the type at the top of the module, not under TYPE_CHECKING or in a function",
                 ) from None
     return out
-
-
-def _doc(function: Callable[..., Any]) -> str:
-    target = plain_function(function)
-    doc = target.__doc__ if inspect.isroutine(target) else inspect.getdoc(getattr(type(target), "__call__", None))  # noqa: B004
-    return doc or ""

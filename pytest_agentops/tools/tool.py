@@ -5,7 +5,6 @@ A contract is derived from type hints when somebody first asks for it; names and
 
 from __future__ import annotations
 
-import functools
 import inspect
 import re
 import typing
@@ -21,6 +20,7 @@ from ..schema.contract import Contract
 from ..schema.suggest import did_you_mean
 from ..schema.tier import EFFECT_ORDER, Effect
 from .direct import watched
+from .look import place_of, plain_function
 
 if typing.TYPE_CHECKING:
     from .hints import Signature
@@ -29,7 +29,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 Price: TypeAlias = str | int | float | Decimal
 
 MARK = "__agentops_tool__"
-_OVER = "__agentops_over__"
 _NAME = re.compile(r"[^\s*?\[\]{}'\"<>]+")
 
 
@@ -130,8 +129,6 @@ def _marked(function: F, mark: Mark) -> F:
         return typing.cast(F, type(function)(_marked(function.__func__, mark)))
     wrapped: Any = watched(function, lambda: mark.name, is_async=is_async(function))
     setattr(wrapped, MARK, mark)
-    if not inspect.isfunction(function):  # a bound method, a partial, an object: its signature is not where a function has it
-        setattr(wrapped, _OVER, function)
     return typing.cast(F, wrapped)
 
 
@@ -225,12 +222,12 @@ class Tool:
         """``file:line`` of the code, from the working directory if it lies below, or of the declaration."""
         if self._given is not None and self._given.where:
             return self._given.where
-        code = getattr(inspect.unwrap(plain_function(self.function)), "__code__", None)
-        if code is None:
+        place = place_of(self.function)
+        if place is None:
             return ""
-        path = PurePath(code.co_filename)
+        path = PurePath(place[0])
         below = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else PurePath(*path.parts[-2:])
-        return f"{below.as_posix()}:{code.co_firstlineno}"
+        return f"{below.as_posix()}:{place[1]}"
 
     def with_overrides(self, overrides: Callable[[Contract], Contract]) -> Tool:
         """The same tool with a contract that `overrides` changes once it is known."""
@@ -248,19 +245,6 @@ def is_async(function: Callable[..., Any]) -> bool:
         return True
     inner = plain_function(function)
     return inspect.iscoroutinefunction(inner) or inspect.iscoroutinefunction(getattr(inner, "__call__", None))  # noqa: B004
-
-
-def plain_function(function: Any) -> Any:
-    """The function under partials and bound methods, also where one of them was decorated."""
-    while True:
-        if isinstance(function, functools.partial):
-            function = function.func
-        elif inspect.ismethod(function):
-            function = function.__func__
-        elif inspect.isfunction(function) and hasattr(function, _OVER):
-            function = getattr(function, _OVER)
-        else:
-            return function
 
 
 def name_of(function: Any) -> str:

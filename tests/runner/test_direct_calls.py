@@ -55,6 +55,15 @@ def test_the_function_itself(mode, seen, lab, bank) -> None:
 
 
 @MODES
+def test_what_the_decorator_wrapped_is_no_attribute(mode, seen, lab, bank) -> None:
+    def agent(task, tools):
+        tools.call("pay.look")
+        return getattr(bank.refund, "__wrapped__", bank.refund)(5)
+
+    assert "pay.refund was called beside the guard" in bypass(lab, seen(agent, mode))
+
+
+@MODES
 def test_an_agent_that_swallows_the_refusal(mode, seen, lab, bank) -> None:
     def agent(task, tools):
         with contextlib.suppress(Exception):

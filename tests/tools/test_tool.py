@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
+import typing
 from decimal import Decimal
 from typing import Any
 
@@ -19,10 +21,74 @@ def test_a_decorated_function_is_still_the_function():
         return 2 * n
 
     marked = tool("math.double", effect="read")(double)
-    assert (marked(4), marked.__name__, marked.__wrapped__) == (8, "double", double)
+    assert (marked(4), marked.__name__, marked.__module__) == (8, "double", __name__)
     assert inspect.signature(marked) == inspect.signature(double)
     assert double(4) == 8
     assert double("a") == "aa"  # type: ignore[arg-type,comparison-overlap]
+
+
+class Money: ...
+
+
+def pay(amount: Money, to: str = "bob") -> list[Money]:
+    """Pay somebody."""
+    return [amount]
+
+
+class Till:
+    @tool("till.open", effect="read")
+    def open(self, drawer: Money) -> str:
+        """Open it."""
+        return "open"
+
+    @tool("till.count", effect="read")
+    async def count(self, drawer: Money) -> int:
+        return 1
+
+    @staticmethod
+    def plain(drawer: Money) -> str:
+        return "plain"
+
+    def __call__(self, drawer: Money) -> str:
+        """Ring."""
+        return "ring"
+
+
+@pytest.mark.parametrize(
+    ("given", "hints"),
+    [
+        (pay, {"amount": Money, "to": str, "return": list[Money]}),
+        (Till().plain, {"drawer": Money, "return": str}),
+        (Till(), {"drawer": Money, "return": str}),
+        (functools.partial(pay, to="eve"), {"amount": Money, "to": str, "return": list[Money]}),
+    ],
+)
+def test_no_attribute_leads_to_the_function_and_it_looks_the_same(given: Any, hints: dict[str, Any]):
+    marked = tool("x")(given)
+    assert typing.get_type_hints(marked) == hints
+    assert inspect.signature(marked) == inspect.signature(given)
+    assert inspect.unwrap(marked) is marked
+    reached = [value for name in dir(marked) if name not in ("__closure__", "__class__") for value in [getattr(marked, name)]]
+    assert not any(value is given or value is pay or value is Till.plain for value in reached)
+    assert inspect.getdoc(marked) == inspect.getdoc(
+        given if inspect.isfunction(given) else getattr(given, "func", given.__call__)
+    )
+    assert Tool(function=marked).where.endswith(f"test_tool.py:{place(given)}")
+
+
+def place(given: Any) -> int:
+    inner = getattr(given, "func", given)
+    return (inner if inspect.isfunction(inner) else type(inner).__call__).__code__.co_firstlineno
+
+
+def test_methods_keep_their_looks():
+    till = Till()
+    assert str(inspect.signature(till.open)) == "(drawer: 'Money') -> 'str'"
+    assert (till.open.__doc__, till.open.__qualname__, till.open(Money())) == ("Open it.", "Till.open", "open")
+    assert inspect.iscoroutinefunction(till.count)
+    assert not hasattr(till.open, "__wrapped__")
+    assert typing.get_type_hints(Till.count) == {"drawer": Money, "return": int}
+    assert sorted(Toolbox.of(till).names) == ["till.count", "till.open"]
 
 
 def test_bare_and_without_a_name():
