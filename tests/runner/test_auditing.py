@@ -273,14 +273,17 @@ def test_redaction_that_was_added_later_still_replays(lab, bank) -> None:
     assert "CANARY" not in repr((run.as_json(), run.messages))
 
 
-def test_redaction_that_was_taken_away_still_replays(lab, bank) -> None:
+def test_redaction_that_was_taken_away_is_a_miss(lab, bank) -> None:
     def agent(task, tools):
         return tools.call("pay.refund", amount_usd=20, card="4000-CANARY")["card"]
 
     lab.record(agent, bank, policy=POLICY + "    - log: {redact_fields: [card]}\n")
     assert "CANARY" not in lab.tape.read_text()
     run = lab.run(agent, bank, policy=POLICY)
-    assert lab.kinds(run) in ([], ["miss"]), "the real number is in no file: it may be a miss, and never another answer"
+    assert lab.kinds(run) == ["miss"], "the real number is in no file: nobody can say that this is the call that was recorded"
+    assert "[changed-args]" in lab.problem(run, "miss").text
+    assert "<<card:1>>" in lab.problem(run, "miss").text
+    assert not run.success
 
 
 # ---- a log that cannot be written
