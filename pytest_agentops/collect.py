@@ -360,8 +360,8 @@ def variant_json(variant: Variant, trials: list[JsonObject]) -> JsonObject:
         tags=variant.tags,
         trials=trials,
     )
-    if variant.head.budget_usd is not None:
-        case["suite_budget_usd"] = variant.head.budget_usd
+    if variant.head.budget:
+        case["suite_budget"] = variant.head.budget
     if "spend_spike" in variant.head.runbooks:  # the one detector that speaks when every run is in
         case["spend_runbook"] = variant.head.runbooks["spend_spike"]
     case["digest"] = variant.asks

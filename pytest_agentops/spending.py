@@ -9,6 +9,8 @@ from statistics import median
 
 from .errors import BudgetExceeded
 from .schema import money
+from .schema.governed import Limit
+from .schema.run import used_by
 from .schema.values import JsonObject, decimal
 from .scoring.detectors import spend_spike
 from .scoring.metrics import Tally
@@ -44,13 +46,16 @@ class Spending:
 
     def __init__(self) -> None:
         self._runs: dict[str, list[_Spent]] = {}
-        self._budgets: dict[str, Decimal] = {}
+        self._budgets: dict[str, dict[Limit, float]] = {}
+        self._used: dict[tuple[str, Limit], Decimal | None] = {}
+        """Suite and limit -> what its runs used; None where a part is unknown."""
         self._runbooks: dict[str, str] = {}
 
     def hear(self, case: JsonObject, runs: list[JsonObject]) -> None:
         """One case with its RUNs, as the results file has them."""
-        if case.get("suite_budget_usd") is not None:
-            self._budgets[case["suite"]] = decimal(case["suite_budget_usd"])
+        if case.get("suite_budget"):
+            self._budgets[case["suite"]] = case["suite_budget"]
+            self._add(case["suite"], runs)
         if case.get("spend_runbook"):
             self._runbooks[case["suite"]] = case["spend_runbook"]
         for run in runs:
@@ -64,6 +69,12 @@ class Spending:
                     watched=run.get("spend_spike") == "fail",
                 )
                 self._runs.setdefault(case["suite"], []).append(spent)
+
+    def _add(self, suite: str, runs: list[JsonObject]) -> None:
+        for run in runs:
+            for what, amount in used_by(run).items() if "counterfactual" not in run.get("labels", ()) else ():
+                before = self._used.get((suite, what), Decimal(0))
+                self._used[suite, what] = None if before is None or amount is None else before + amount
 
     def spikes(self, usual: Mapping[str, Decimal]) -> Iterator[Spike]:
         """The runs that an operator should look at, suite by suite; `usual` is what a run of a case costs by the baseline."""
@@ -79,13 +90,19 @@ class Spending:
                     yield Spike(run.case, run.variant, run.trial, text, fatal=run.watched)
 
     def over(self, suites: Mapping[str, Tally]) -> Iterator[str]:
-        """The suites whose runs cost more than `budget.usd` of the suite; an unknown cost is over."""
-        for suite, limit in sorted(self._budgets.items()):
-            cost = suites[suite].metrics().cost_usd if suite in suites else None
-            if cost is None or Decimal(cost) > limit:
-                used = None if cost is None else float(cost)
-                error = BudgetExceeded("usd", float(limit), used, key="budget.usd")
-                yield f"suite {suite}: {error} (${money.text(limit)})"
+        """The suites whose runs used more than their `budget` lets them, a sentence for each limit; what is unknown is over."""
+        for suite, limits in sorted(self._budgets.items()):
+            for what, limit in limits.items():
+                used = self._of(suite, what, suites)
+                if used is None or used > decimal(limit):
+                    error = BudgetExceeded(what, limit, None if used is None else float(used), key=f"budget.{what}")
+                    yield f"suite {suite}: {error}" + (f" (${money.text(decimal(limit))})" if what == "usd" else "")
+
+    def _of(self, suite: str, what: Limit, suites: Mapping[str, Tally]) -> Decimal | None:
+        if what != "usd":
+            return self._used.get((suite, what), Decimal(0))
+        cost = suites[suite].metrics().cost_usd if suite in suites else None
+        return None if cost is None else Decimal(cost)
 
 
 def price_table(total: Tally) -> JsonObject | None:

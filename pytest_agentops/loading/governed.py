@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..schema import operators
 from ..schema.case import DETECTORS
-from ..schema.governed import SHARED
+from ..schema.governed import LIMITS, SHARED
 from ..schema.suggest import did_you_mean
 from ..schema.values import JsonObject
 
@@ -58,6 +58,12 @@ def _degrade(budget: JsonObject, say: Say) -> None:
             say(here, "a share of no limit: the budget names none", f"expected one of {', '.join(SHARED)} beside `degrade`")
         elif limit in ("usd", "tokens") and limit not in named:
             say((*here, "of"), f"of: {limit}, and the budget names no {limit}", "", f"add budget.{limit}")
+
+
+def suite_budget(budget: JsonObject | None, say: Say) -> None:
+    """Note a suite's budget that limits nothing."""
+    if budget is not None and all(limit is None for limit in budget.values()):
+        say(("budget",), "a budget that limits nothing", f"expected one of {', '.join(LIMITS)}")
 
 
 def check_expect(expect: JsonObject, here: Place, say: Say, bounds: Callable[..., None], lacks: Say) -> None:

@@ -11,7 +11,7 @@ from .variant import LoadedSuite, SuiteHead, Variant
 
 Value = TypeVar("Value")
 
-_HEAD = ("contracts", "budget_usd", "runbooks", "prices", "slo", "defaults", "lines", "places", "gates", "gate_places")
+_HEAD = ("contracts", "budget", "runbooks", "prices", "slo", "defaults", "lines", "places", "gates", "gate_places")
 """What files of one project often say alike, so it is one text, read once, and one object in memory."""
 _FIELDS = ("id", "variant", "line", "skip", "xfail", "trials", "agent", "asks", "payload")
 _LISTS = ("tags", "fixtures", "python", "policies")

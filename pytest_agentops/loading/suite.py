@@ -101,7 +101,7 @@ class _Loader:
             base_dir=str(path.parent),
             contracts=head.get("contracts") or {},
             checks=frozenset(checks),
-            budget_usd=(head.get("budget") or {}).get("usd"),
+            budget={name: limit for name, limit in (head.get("budget") or {}).items() if limit is not None},
             runbooks=head.get("runbooks") or {},
             prices=head.get("prices") or {},
             slo=head.get("slo") or {},
@@ -116,6 +116,7 @@ class _Loader:
     def load(self, digest: str) -> LoadedSuite:
         if not re.fullmatch(ID_PATTERN, self.head.name):
             self._say((), f"the file's name gives no suite name: {self.head.name!r}", "", "name it: `suite: refunds`")
+        governed.suite_budget(self.shape.head.get("budget"), self._say)
         governed.detectors(self.shape.head.get("runbooks") or {}, ("runbooks",), self._say)
         amounts.check_prices(self.head.prices, self._say_at("prices"))
         amounts.check_slo(self.head.slo, self._say_at("slo"))

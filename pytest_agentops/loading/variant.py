@@ -25,8 +25,8 @@ class SuiteHead:
     contracts: JsonObject = field(repr=False)
     checks: frozenset[str]
     """Keys under `expect` that belong to checks from outside."""
-    budget_usd: float | None = None
-    """What all runs of the suite may cost in one session."""
+    budget: dict[str, float] = field(default_factory=dict)
+    """What all runs of the suite may use in one session."""
     runbooks: dict[str, str] = field(default_factory=dict, repr=False)
     prices: JsonObject = field(default_factory=dict, repr=False)
     slo: JsonObject = field(default_factory=dict, repr=False)
@@ -119,7 +119,7 @@ class Variant:
             lines={**self.head.lines, **kept["lines"]},
             more_checks=more,
             base_dir=self.head.base_dir,
-            suite_usd=self.head.budget_usd,
+            suite_budget=self.head.budget,
             runbooks=self.head.runbooks,
             prices={name: build(ModelPrice, spec) for name, spec in self.head.prices.items()},
         )

@@ -87,7 +87,7 @@ def set_up(trial: Trial, chosen: Plan, membrane: Membrane) -> Setting:
         redacted=redacted,
         ledger=trial.ledger if chosen.live else None,
         suite=case.suite,
-        suite_usd=case.suite_usd,
+        suite_usd=case.suite_budget.get("usd"),
     )
     meter.on_degrade = session.degraded
     recorder, tool_loop = Recorder() if chosen.tools.write else None, ToolLoop()

@@ -14,7 +14,7 @@ from ..errors import AgentOpsError, BudgetExceeded, CassetteError
 from ..redact.membrane import Membrane
 from ..redact.secrets import from_environment
 from ..schema import money
-from ..schema.run import BudgetUse, Problem, Run, Usage
+from ..schema.run import BudgetUse, Problem, Run, Usage, used_by
 from ..tools.direct import watch_strays, watching
 from .conversation import converse, turns_of
 from .forks import end_child, fork_notes
@@ -58,6 +58,7 @@ def _run(trial: Trial, chosen: Plan) -> Run:
         with around(trial, chosen):
             setting = set_up(trial, chosen, membrane)
             setting.session.may_spend()
+            _may_begin(trial, chosen)
             _perform(setting, run)
             _watch(setting.session, trial)
     except BudgetExceeded as over:  # the session's money is gone: the trial is not even started
@@ -66,7 +67,23 @@ def _run(trial: Trial, chosen: Plan) -> Run:
     except (AgentOpsError, OSError) as error:
         _not_started(run, error)
     run.duration_s = time.perf_counter() - started
+    _used(trial, chosen, run)
     return run
+
+
+def _may_begin(trial: Trial, chosen: Plan) -> None:
+    """Raise where the runs of the suite have used up what it may use beside money, which is seen at every call."""
+    over = trial.ledger.used_up(trial.case.suite, trial.case.suite_budget) if trial.ledger and chosen.live else None
+    if over is not None:
+        raise over
+
+
+def _used(trial: Trial, chosen: Plan, run: Run) -> None:
+    """Tell the other workers what the run used, where the suite limits it."""
+    limits = trial.case.suite_budget
+    if trial.ledger is not None and chosen.live and limits.keys() - {"usd"}:
+        used = used_by(run.as_json())
+        trial.ledger.use(trial.case.suite, {name: amount for name, amount in used.items() if name in limits})
 
 
 def _membrane() -> Membrane:

@@ -366,8 +366,8 @@ class Case:
     """Keys of `expect` that belong to checks registered from outside."""
     base_dir: str = "."
     """The folder of the suite file, absolute: what ``./`` means."""
-    suite_usd: float | None = None
-    """The budget of all runs of the suite."""
+    suite_budget: dict[str, float] = field(default_factory=dict)
+    """The limits of all runs of the suite: `usd`, `tokens`, `steps`, `tool_calls`, `seconds`, those that it names."""
     runbooks: dict[str, str] = field(default_factory=dict)
     """Detector -> the page that says what to do."""
     prices: dict[str, ModelPrice] = field(default_factory=dict)

@@ -43,6 +43,7 @@ Limit: TypeAlias = Literal["usd", "tokens", "steps", "tool_calls", "seconds"]
 Shared: TypeAlias = Literal["usd", "tokens", "steps", "tool_calls"]
 """Limits of which a share may be asked for; seconds would not be the same in a replay."""
 SHARED: tuple[Shared, ...] = get_args(Shared)
+LIMITS: tuple[Limit, ...] = get_args(Limit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +78,12 @@ class Degrade:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuiteBudget:
-    """A limit over all runs of the suite in one session."""
+    """Limits over all runs of the suite in one session; at least one."""
 
     __pydantic_config__ = STRICT
-    usd: Annotated[float, Says(minimum=0)]
+    usd: Annotated[float, Says(minimum=0)] | None = None
+    tokens: Annotated[int, Says(minimum=0)] | None = None
+    steps: Annotated[int, Says(minimum=1)] | None = None
+    tool_calls: Annotated[int, Says(minimum=0)] | None = None
+    seconds: Annotated[float, Says(exclusiveMinimum=0)] | None = None
+    """The time of its runs, added up; only where something is live."""

@@ -11,8 +11,9 @@ from . import money
 from .bill import Bill
 from .call import Call
 from .case import Outcome
+from .governed import Limit
 from .pins import Pins
-from .values import Json, JsonObject
+from .values import Json, JsonObject, decimal
 from .verdict import CheckResult
 
 Mode: TypeAlias = Literal["replay", "hybrid", "tools-live", "live"]
@@ -221,3 +222,14 @@ class Turn:
     calls: list[Call] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     state: State = field(default_factory=State)
+
+
+def used_by(run: JsonObject) -> dict[Limit, Decimal | None]:
+    """What a RUN, as the results file has it, used beside money; None where it is not known. A replay's seconds are nobody's."""
+    tokens = run["tokens"]
+    return {
+        "tokens": None if tokens is None else Decimal(tokens["input"] + tokens["output"]),
+        "steps": Decimal(run["steps"]),
+        "tool_calls": Decimal(len(run["calls"])),
+        "seconds": Decimal(0) if run["mode"] == "replay" else decimal(run["duration_s"]),
+    }

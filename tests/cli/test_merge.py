@@ -132,7 +132,7 @@ def test_a_suite_over_its_budget_is_over_in_the_whole(project: Project, capsys: 
 
     def dear(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
         for case in cases:
-            case["suite_budget_usd"] = 1.0
+            case["suite_budget"] = {"usd": 1.0}
             case["trials"][0]["cost_usd"] = "0.75"
         return cases
 

@@ -64,6 +64,41 @@ def test_live_the_suites_budget_stops_the_rest(project: Project) -> None:
     assert "budget.usd of the suite demo" in result.stdout.str()
 
 
+@pytest.mark.parametrize(("limit", "used"), [("tool_calls", 4), ("steps", 4)])
+def test_a_suite_over_another_limit(limit: str, used: int, project: Project) -> None:
+    suite(project, EVEN)
+    project.record()
+    suite(project, EVEN, f"budget: {{{limit}: {used - 1}, seconds: 0.000001}}\n")
+    result = project.evals()
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(
+        [f"ERROR: suite demo: budget exceeded: {used} {limit}, the limit is {used - 1} (budget.{limit})*"]
+    )
+    result.stdout.no_fnmatch_line("*budget.seconds*")  # a replay takes the time of no agent
+    assert project.results["verdict"] == "budget_exceeded"
+    suite(project, EVEN, f"budget: {{{limit}: {used}}}\n")
+    assert project.evals("-q").ret == 0
+
+
+def test_a_suite_of_unknown_tokens_is_over(project: Project) -> None:
+    suite(project, "- {id: one, task: go, model: gpt-4o-mini}", "budget: {tokens: 100}\n")
+    project.record()
+    result = project.evals()
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["ERROR: suite demo: budget exceeded: an unknown number of tokens*"])
+
+
+@pytest.mark.parametrize(("limit", "paid"), [("tool_calls: 2", 2), ("seconds: 0.000001", 1)])
+def test_live_no_run_begins_when_the_suite_has_used_up_its_limit(limit: str, paid: int, project: Project) -> None:
+    suite(project, EVEN, f"budget: {{{limit}}}\n")
+    result = project.evals("--agent-mode=live")
+    assert result.ret == 1
+    runs = [case["trials"][0] for case in project.results["cases"]]
+    assert [run["outcome"] for run in runs] == ["completed"] * paid + ["budget_exceeded"] * (4 - paid)
+    assert [len(run["calls"]) for run in runs] == [1] * paid + [0] * (4 - paid)
+    assert f"(budget.{limit.partition(':')[0]} of the suite demo)" in result.stdout.str()
+
+
 def test_the_sessions_budget_over_two_suites(project: Project) -> None:
     suite(project, EVEN, name="a")
     suite(project, EVEN, name="b")
@@ -172,7 +207,9 @@ def test_a_runbook_is_printed_with_the_failure(project: Project) -> None:
     [
         ("runbooks: {lop: x}\n", "*demo.yaml:*there is no detector 'lop'*did you mean 'loop'*"),
         ("budget: {usd: -1}\n", "*demo.yaml:4:*"),
-        ("budget: {tokens: 5}\n", "*demo.yaml:4:*unknown key 'tokens'*"),
+        ("budget: {token: 5}\n", "*demo.yaml:4:*unknown key 'token'*did you mean 'tokens'*"),
+        ("budget: {}\n", "*demo.yaml:4:*a budget that limits nothing*usd, tokens, steps, tool_calls, seconds*"),
+        ("budget: {usd: null}\n", "*demo.yaml:4:*a budget that limits nothing*"),
     ],
 )
 def test_mistakes(text: str, says: str, project: Project) -> None:
