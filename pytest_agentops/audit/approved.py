@@ -49,4 +49,6 @@ def lacking(request: Request, call: JsonObject) -> str | None:
 
 
 def _person(name: object) -> str:
-    return unicodedata.normalize("NFKC", str(name)).strip().casefold()
+    """One person for all ways to write a name; ``user:alice`` is also alice."""
+    whole = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", str(name)).strip().casefold()).strip()
+    return whole.partition(":")[2].strip() or whole

@@ -41,6 +41,7 @@ class TapeAnswers:
         latch: Callable[[Problem], None],
         run_async: Callable[..., Json],
         spend: Callable[[Decimal], None] = lambda usd: None,
+        still_open: Callable[[str], None] = lambda tool: None,
     ) -> None:
         self.plan = plan
         self.toolbox = toolbox
@@ -51,6 +52,7 @@ class TapeAnswers:
         self.latch = latch
         self.run_async = run_async
         self.spend = spend
+        self.still_open = still_open
         self.broken = False
         """A live answer could not be kept: the recording must not replace a good one."""
         self.live_writes = 0
@@ -161,6 +163,7 @@ class TapeAnswers:
                 f"  cure: give it canned answers (contracts.{tool}.answers), or a tool with code, or replay a recording"
             )
             raise self._unusable(LoadError(text, ref=tool))
+        self.still_open(tool)
         if pending.contract.cost_usd:
             self.spend(pending.contract.cost_usd)
         pending.call.source = "live"

@@ -64,13 +64,13 @@ def binding(files: Sequence[PolicyFile]) -> Callable[[Contract], JsonObject]:
     """
     from ..policy.match import fits
 
-    policy: dict[str, str | None] = {}
+    known: dict[Contract, JsonObject] = {}
 
     def under(contract: Contract) -> JsonObject:
-        name = contract.name
-        if name not in policy:
-            policy[name] = policy_pin([f for f in files if any(fits(p.tool, name) for p in f.policies)])
-        return {"policy": policy[name], "contract": contract_digest(contract)}
+        if contract not in known:
+            policy = policy_pin([f for f in files if any(fits(p.tool, contract.name) for p in f.policies)])
+            known[contract] = {"policy": policy, "contract": contract_digest(contract)}
+        return known[contract]
 
     return under
 

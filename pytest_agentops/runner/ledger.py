@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from ..errors import BudgetExceeded
@@ -55,8 +55,8 @@ class Ledger:
             for word in words:
                 what, said, amount = word.rpartition("=")
                 key = suite, what if said else "usd"
-                before = self._sums.get(key, _NOTHING)
-                self._sums[key] = None if before is None or amount == _UNKNOWN else before + Decimal(amount)
+                before, paid = self._sums.get(key, _NOTHING), _read(amount)
+                self._sums[key] = None if before is None or paid is None else before + paid
 
     def total(self) -> Decimal | None:
         """What the session spent; None where a part is unknown."""
@@ -99,6 +99,14 @@ class Ledger:
 def suite_key(suite: str, what: str) -> str:
     """Whose limit it is, for messages."""
     return f"budget.{what} of the suite {suite}"
+
+
+def _read(amount: str) -> Decimal | None:
+    """What a process that was killed had half written is unknown, too."""
+    try:
+        return Decimal(amount)
+    except InvalidOperation:
+        return None
 
 
 def _written(amount: Decimal | None) -> str:

@@ -101,6 +101,7 @@ def set_up(trial: Trial, chosen: Plan, membrane: Membrane) -> Setting:
         latch=session.latch,
         run_async=tool_loop.run,
         spend=session.spend,
+        still_open=session.still_open,
     )
     governance = govern(trial, chosen, session, toolbox, cassette, meter, tool_loop.run)
     session.guard = Guard(governance.stages, answers)

@@ -296,6 +296,12 @@ class Session:
                 self.on_late(text)
             raise SessionClosed(text)
 
+    def still_open(self, name: str) -> None:
+        """Raise where a call that waited, say for a person, would reach its tool when the run is over; `close` has told of it."""
+        with self._lock:
+            if self._closed:
+                raise SessionClosed(f"{name} reaches no tool any more: the agent had returned while it waited")
+
     def _returned(self, pending: Pending) -> None:
         pending.call.result = pending.result
         self._tool_message(pending.call.tool, pending.result)

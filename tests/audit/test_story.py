@@ -289,8 +289,8 @@ def test_an_approval_that_does_not_add_up(log: AuditLog, change: Callable[[list[
     assert "E_APPROVAL" in told(log, change)
 
 
-@pytest.mark.parametrize("who", ["dana", "user:dana", "SUPPORT-BOT"])
-def test_who_asked_is_not_one_of_two(log: AuditLog, who: str) -> None:
+@pytest.mark.parametrize("who", ["dana", "user:dana", "SUPPORT-BOT", "user:alice", "ALICE"])
+def test_who_asked_or_answered_before_is_not_one_of_two(log: AuditLog, who: str) -> None:
     approved(log, says(), says(by="bob"))
 
     def another(rs: list[JsonObject]) -> list[JsonObject]:

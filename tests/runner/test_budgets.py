@@ -317,6 +317,14 @@ def test_a_line_that_is_written_just_now_is_not_half_read(tmp_path) -> None:
     assert ledger.spent() == {"a": Decimal("0.5"), "b": Decimal("0.25")}
 
 
+def test_a_line_that_a_killed_process_left_half_is_unknown(tmp_path) -> None:
+    (tmp_path / "spend").write_bytes(b"s 0.")
+    ledger = Ledger(tmp_path / "spend", Decimal(1))
+    ledger.pay("s", Decimal("0.5"))
+    assert ledger.total() is None
+    assert "unknown" in str(ledger.check("s", None))
+
+
 def test_many_processes_pay_into_one_ledger(tmp_path) -> None:
     ledgers = [Ledger(tmp_path / "spend", None) for _ in range(4)]
     threads = [threading.Thread(target=lambda one=one: [one.pay("s", Decimal("0.01")) for _ in range(50)]) for one in ledgers]

@@ -8,6 +8,11 @@ import time
 import pytest
 
 from pytest_agentops import SessionClosed
+from pytest_agentops.approvals.request import Answer
+
+from .conftest import rules
+
+ASKS = rules('{if: "amount_usd <= 50", allow: true}', '{if: "amount_usd > 50", require_approval: boss}')
 
 
 def outliving(task, tools):
@@ -97,3 +102,37 @@ def test_a_thread_that_is_just_being_started_is_waited_for_too(monkeypatch) -> N
     wait_for_threads({threading.main_thread()})
     assert not born.is_alive()
     starter.join()
+
+
+def test_a_call_that_waited_for_a_person_beyond_the_end_reaches_no_tool(lab, bank, monkeypatch) -> None:
+    """The person answers when the run is over and its state is taken: the money must not move any more."""
+    monkeypatch.setattr("pytest_agentops.runner.invoke.GRACE", 0.0)
+    asked, over, done = threading.Event(), threading.Event(), threading.Event()
+
+    class Slow:
+        source = "terminal"
+
+        def answer(self, request, role):
+            asked.set()
+            over.wait(5)
+            return Answer(decision="approve", by="ann")
+
+    def late(tools):
+        tools.attempt("pay.refund", {"amount_usd": 100})
+
+    def agent(task, tools):
+        def work():
+            try:
+                late(tools)
+            finally:
+                done.set()
+
+        threading.Thread(target=work, daemon=True).start()
+        asked.wait(5)
+        return "done"
+
+    run = lab.run(agent, bank, mode="live", policy=ASKS, person=Slow())
+    over.set()
+    done.wait(5)
+    assert bank.paid == []
+    assert "closed" in lab.kinds(run)
