@@ -191,6 +191,10 @@ class Builder:
         wants = self.wants.get(path) or Wants()
         found = pool(possible.widened(self.contract, path, wants))
         candidates = [c for c in found.candidates if possible.may_be(self.contract, path, c)]
+        if not candidates:  # no cells would be no calls, and nothing could ever be found in them
+            self.partial[f"no value was found that {name} may have by the tool's contract: whatever it may be is tried"] = None
+            self.inexact.add(path)
+            candidates = [*found.candidates]
         if not found.exact and not wants.linked:
             self.partial[f"{name} is looked at in ways that cannot all be told apart"] = None
             self.inexact.add(path)

@@ -26,6 +26,7 @@ MAX_SUBSETS = 6
 _EXACT = Context(prec=2_200)
 _ODD = 10**1_100
 _PADS = "~_.#|;%+x0"
+_WHOLES: dict[Kind, Sort] = {Kind.LIST: "list", Kind.OTHER: "mapping", Kind.LONG: "text"}
 
 
 class Missing(Enum):
@@ -65,6 +66,10 @@ class Wants:
     items: dict[str, Prepared] = field(default_factory=dict)
     """What is looked for in a list."""
     lengths: set[Decimal] = field(default_factory=set)
+    always: tuple[str, ...] = ()
+    """What every list holds, whatever else: a tool's scopes."""
+    wholes: dict[str, Json] = field(default_factory=dict)
+    """Values that a schema names as they are, and that no condition can: lists, mappings, long texts."""
     integer: bool = False
     linked: bool = False
     """It is compared with another attribute: more values of each kind are tried."""
@@ -75,6 +80,13 @@ class Wants:
             self.numbers.add(Decimal(value))
         elif kind is Kind.TEXT:
             self.literals.add(value)
+
+    def named(self, value: Json) -> None:
+        """A value that a schema names."""
+        prepared = prepare(value)
+        self.constant(prepared)
+        if prepared[0] in _WHOLES:
+            self.wholes[repr(value)] = value
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +110,7 @@ def pool(wants: Wants) -> Pool:
         Candidate("bool", True),
         Candidate("bool", False),
         *lists,
+        *(Candidate(_WHOLES[prepare(value)[0]], value) for value in wants.wholes.values()),
         Candidate("null", None),
         Candidate("mapping", {}),
         Candidate("odd", _ODD),
@@ -258,16 +271,17 @@ def _long(wants: Wants, prefixes: Sequence[str], lengths: Sequence[int]) -> list
 def _lists(wants: Wants) -> tuple[list[Candidate], bool]:
     """Lists with each combination of what is looked for, and with other items of each kind."""
     known = {key: value[1] for key, value in wants.items.items() if value[0] in (Kind.TEXT, Kind.NUMBER, Kind.BOOL, Kind.NULL)}
-    chosen, sure = subsets(sorted(known))
+    chosen, sure = subsets(sorted(key for key, value in known.items() if value not in wants.always))
     mixed = any(value[0] is not Kind.TEXT for value in wants.items.values())
     others: list[Json] = [_other_text(known.values()), None, {}] if known else []
     if mixed:
         others += [_other_number(known.values()), True, False]
-    found: list[list[Json]] = [[], ["x"]]
+    always = list(wants.always)
+    found: list[list[Json]] = [always, [*always, "x"]]
     for some in chosen:
         base = [plain(v) if isinstance(v := known[key], (int, Decimal)) and not isinstance(v, bool) else v for key in some]
         sizes = range(len(others) + 1 if mixed else 3)
-        found.extend([*base, *rest] for size in sizes for rest in combinations(others, size))
+        found.extend([*always, *base, *rest] for size in sizes for rest in combinations(others, size))
     lengths = _lengths(wants, MAX_ITEMS + 1)
     longer = [
         [*items, *[items[-1]] * (length - len(items))] for items in found if items for length in lengths if length > len(items)

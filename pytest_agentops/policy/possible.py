@@ -35,12 +35,16 @@ _DEEP = 8
 
 
 def widened(contract: Contract, path: Path, wants: Wants) -> Wants:
-    """With the values and bounds that the tool's schema names, so that a candidate lies in each of its parts."""
+    """With the values and bounds that the tool's contract names, so that a candidate lies in each of its parts."""
+    if path == ("principal", "scopes"):
+        wants.always = contract.scopes
+    elif path[0] == "session":
+        wants.numbers.add(Decimal(0))  # what was used up is never less
     schema, _ = schema_of(contract, path)
     for part in parts(schema, contract.parameters, 0):
         wants.integer |= part.get("type") == "integer"
         for value in (*(part.get("enum") or ()), *((part["const"],) if "const" in part else ())):
-            wants.constant(prepare(value))
+            wants.named(value)
         wants.numbers.update(decimal(part[word]) for word in _BOUNDS if _is_number(part.get(word)))
     return wants
 

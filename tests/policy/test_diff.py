@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -92,6 +93,25 @@ def test_limits_windows_scopes_tiers_and_modes() -> None:
     assert compared(rules("{require_approval: {role: m, count: 2}}", more="tier: 3"), production, tier=2).changes != ()
 
 
+@pytest.mark.parametrize(
+    ("condition", "fields"),
+    [
+        ("'payments' in principal.scopes and amount_usd > 5", {"scopes": ("payments",)}),
+        ("len(principal.scopes) == 3 and amount_usd > 5", {"scopes": ("payments", "refunds")}),
+        ("len(x) == 2", {"x": {"type": "array", "const": [1, 2]}}),
+        ("exists(x) and amount_usd > 5", {"x": {"enum": [["a", "b"], ["c"]]}}),
+    ],
+)
+def test_a_tool_with_scopes_or_whole_values_has_cells(condition: str, fields: dict[str, Any]) -> None:
+    schema = {"type": "object", "properties": {"amount_usd": {"type": "number"}} | fields, "required": ["amount_usd", "x"]}
+    given = {"scopes": fields["scopes"]} if "scopes" in fields else {"parameters": schema}
+    one = rules(f'{{if: "{condition}", require_approval: m}}', more="tier: 2\nscopes: [other]\ndefault: deny")
+    found = compared(one, one.replace("require_approval: m", "require_approval: {role: m, expires: 60m}"), **given)
+    assert [c.direction for c in found.changes] == ["widened"]
+    assert found.partial == ()
+    assert {*given.get("scopes", ()), "other"} <= set(found.changes[0].example.principal.scopes)
+
+
 def test_a_policy_that_goes_or_comes() -> None:
     other = FOUNDING.replace("payments.refund", "email.send")
     found = compared(FOUNDING, other)
@@ -132,12 +152,15 @@ def test_every_key_of_a_policy_is_seen() -> None:
     assert len(list(text_changes(policies_of(windows[0]), policies_of(windows[1])))) == 1
 
 
-@given(RULES, RULES, MORE, MORE, TIER, st.lists(CALL, min_size=1, max_size=10))
+SCOPES = st.sampled_from([(), (), ("pay",), ("pay", "more")])
+
+
+@given(RULES, RULES, MORE, MORE, TIER, SCOPES, st.lists(CALL, min_size=1, max_size=10))
 @settings(max_examples=150, deadline=None)
 def test_a_call_that_is_decided_otherwise_is_never_missed(
-    one: list[str], two: list[str], more: str, more2: str, tier: int | None, calls: list[Request]
+    one: list[str], two: list[str], more: str, more2: str, tier: int | None, scopes: tuple[str, ...], calls: list[Request]
 ) -> None:
-    made = refund(tier)
+    made = replace(refund(tier), scopes=scopes)
     before, after = policies_of(rules(*one, more=more)), policies_of(rules(*two, more=more2))
     found = diff(before, after, {made.name: made}, cap=20_000, tries=0)
     assume(not found.partial)

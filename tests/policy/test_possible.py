@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from pytest_agentops.policy import possible
+from pytest_agentops.policy.attributes import Kind
 from pytest_agentops.policy.binding import bind
 from pytest_agentops.policy.domain import MISSING, Candidate, Wants, pool
 from pytest_agentops.policy.regions import builder_for, regions, request_at
@@ -59,6 +61,29 @@ def test_values_and_bounds_are_cut_at() -> None:
     assert min(v for v in values(tool({"type": "number", "exclusiveMinimum": 0}, "x"))) > 0
 
 
+def test_whole_values_of_an_enum_are_tried() -> None:
+    long = "\u00e9" * 70
+    named = [["a", "b"], [1], {"k": 1}, long, None, True]
+    assert sorted(map(repr, values(tool({"enum": named}, "x")))) == sorted(map(repr, named))
+    assert values(tool({"type": "array", "const": ["a", "b"]}, "x")) == [["a", "b"]]
+    assert [1] in values(tool({"anyOf": [{"type": "array", "enum": [[1]]}, {"type": "string"}]}, "x"))
+
+
+def test_what_a_session_used_up_is_never_below_nothing() -> None:
+    wants = possible.widened(tool({}), ("session", "steps"), Wants(numbers={Decimal(-5)}))
+    found = [c for c in pool(wants).candidates if possible.may_be(tool({}), ("session", "steps"), c)]
+    assert [c.value for c in found if c.sort == "number"] == [0, 1]
+
+
+def test_an_attribute_that_can_have_no_value_is_partial_and_no_empty_table() -> None:
+    contract = tool({"type": "string", "enum": [["a"]]}, "x")
+    found = bind(policies_of(rules('{if: "exists(args.x)", deny: true}')), {contract.name: contract}).tools[contract.name]
+    table = builder_for([found]).build()
+    assert isinstance(table, Table)
+    assert table.size > 0
+    assert "no value was found that args.x may have" in table.partial[0]
+
+
 def test_what_may_be_missing() -> None:
     assert MISSING in values(tool({"type": "string"}))
     assert MISSING not in values(tool({"type": "string"}, "x"))
@@ -72,9 +97,12 @@ def test_principals_sessions_and_scopes() -> None:
     made = tool({}, scopes=("pay",))
     assert sorts(made, ("principal", "id")) == {"missing", "str"}
     assert sorts(made, ("principal", "roles")) == {"list"}
-    wants = Wants(items={"s": (1, "pay")})  # type: ignore[dict-item]
-    lists = [c.value for c in pool(wants).candidates if possible.may_be(made, ("principal", "scopes"), c)]
-    assert lists == [] or all("pay" in v for v in lists)
+    for items in ({}, {"s": (Kind.TEXT, "pay")}, {"m": (Kind.TEXT, "more")}):
+        every = pool(possible.widened(made, ("principal", "scopes"), Wants(items=dict(items)))).candidates
+        lists = [c.value for c in every if possible.may_be(made, ("principal", "scopes"), c)]
+        assert ["pay"] in lists
+        assert all("pay" in v for v in lists if isinstance(v, list))
+        assert any("more" in v for v in lists if isinstance(v, list)) == ("m" in items)
     assert not possible.may_be(made, ("session", "steps"), Candidate("number", -1))
     assert possible.may_be(made, ("context", "x"), Candidate("mapping", {}))
 
