@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from ..schema.contract import Contract
 from .attributes import ROOTS
@@ -31,11 +31,16 @@ def assumed(policies: Sequence[Policy], tool: str) -> Contract:
     return Contract(name=tool, parameters=schema, tier=tier, effect="read" if tier == 0 else "write", where="assumed")
 
 
-def tools_of(policies: Sequence[Policy], known: Sequence[str] = ()) -> tuple[str, ...]:
-    """The tools that policies speak of: known ones that fit, names, tools of tests; else a pattern stands for itself."""
+def tools_of(policies: Sequence[Policy], known: Sequence[str] = (), elsewhere: Collection[str] = ()) -> tuple[str, ...]:
+    """The tools that policies speak of: known ones that fit, names, tools of tests; else a pattern stands for itself.
+
+    A policy that is for tools of another suite only (`elsewhere`) is left to that suite.
+    """
     found: dict[str, None] = {}
     for policy in policies:
         mine = [name for name in known if fits(policy.tool, name)]
+        if not mine and any(fits(policy.tool, name) for name in elsewhere):
+            continue
         mine += [test.tool for test in policy.tests if test.tool is not None and fits(policy.tool, test.tool)]
         if "*" not in policy.tool:
             mine.append(policy.tool)

@@ -7,7 +7,7 @@ hold, and said to be partial. Beside the decisions, what was written otherwise i
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..schema.contract import Contract
@@ -49,6 +49,12 @@ class Change:
     after: Decision
     example: Request
 
+    @property
+    def key(self) -> str:
+        """Equal for what two suites have in common, whatever their tiers."""
+        sides = ((d.verdict, d.reason, d.rule, d.where, d.approvals, d.obligations) for d in (self.before, self.after))
+        return repr((self.direction, self.duty, self.tool, self.where, self.more, *sides))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diff:
@@ -57,7 +63,6 @@ class Diff:
     changes: tuple[Change, ...]
     written: tuple[TextChange, ...]
     partial: tuple[str, ...]
-    notes: tuple[str, ...]
     cells: int
     tools: tuple[str, ...]
 
@@ -71,16 +76,21 @@ class Diff:
 
 
 def diff(
-    before: Sequence[Policy], after: Sequence[Policy], contracts: Mapping[str, Contract], *, cap: int = CAP, tries: int = TRIES
+    before: Sequence[Policy],
+    after: Sequence[Policy],
+    contracts: Mapping[str, Contract],
+    *,
+    elsewhere: Collection[str] = (),
+    cap: int = CAP,
+    tries: int = TRIES,
 ) -> Diff:
-    """The difference of two sets of policies over all tools that either is for."""
-    tools = tuple(sorted({*tools_of(before, tuple(contracts)), *tools_of(after, tuple(contracts))}))
+    """The difference of two sets of policies over all tools that either is for, but for those of other suites (`elsewhere`)."""
+    tools = tuple(sorted({*(name for side in (before, after) for name in tools_of(side, tuple(contracts), elsewhere))}))
     changes: list[Change] = []
     partial: list[str] = []
-    notes: list[str] = []
     cells = 0
     for name in tools:
-        contract = contracts.get(name) or _assumed(before, after, name, notes)
+        contract = contracts.get(name) or _assumed(before, after, name, partial)
         sides = tuple(bind(side, {name: contract}) for side in (before, after))
         builder = builder_for([side.tools[name] for side in sides])
         table = builder.build(cap)
@@ -91,26 +101,41 @@ def diff(
             partial.append(f"{name}: {table.size} cells are too many, {tries} calls were tried instead")
             changes += _tried(builder, name, sides, tries)
         partial += [f"{name}: {why}" for why in builder.partial]
-    changes.sort(
-        key=lambda c: (DIRECTIONS.index(c.direction), c.duty, c.before.verdict == c.after.verdict, c.tool, -c.cells, c.where)
-    )
     return Diff(
-        changes=tuple(changes),
+        changes=_ordered(changes),
         written=tuple(text_changes(before, after)),
         partial=tuple(dict.fromkeys(partial)),
-        notes=tuple(notes),
         cells=cells,
         tools=tools,
     )
 
 
-def _assumed(before: Sequence[Policy], after: Sequence[Policy], name: str, notes: list[str]) -> Contract:
+def united(found: Sequence[Diff], *, written: Sequence[TextChange], lost: Sequence[str] = ()) -> Diff:
+    """What was found over several suites, each change once; `lost`: what suites could not say."""
+    changes = {change.key: change for one in reversed(found) for change in one.changes}
+    return Diff(
+        changes=_ordered(changes.values()),
+        written=tuple(dict.fromkeys(written)),
+        partial=tuple(dict.fromkeys([*lost, *(why for one in found for why in one.partial)])),
+        cells=sum(one.cells for one in found),
+        tools=tuple(sorted({tool for one in found for tool in one.tools})),
+    )
+
+
+def _ordered(changes: Iterable[Change]) -> tuple[Change, ...]:
+    def place(c: Change) -> tuple[object, ...]:
+        return DIRECTIONS.index(c.direction), c.duty, c.before.verdict == c.after.verdict, c.tool, -c.cells, c.where
+
+    return tuple(sorted(changes, key=place))
+
+
+def _assumed(before: Sequence[Policy], after: Sequence[Policy], name: str, partial: list[str]) -> Contract:
     """One contract for both sides; the tier is what each side says."""
     made = replace(assumed([*before, *after], name), tier=None)
     said = [policy.tier for policy in (*before, *after) if fits(policy.tool, name) and policy.tier is not None]
     if said:
         return made
-    notes.append(f"nobody names the tier of {name}: its rules alone are compared, as for tier {NEUTRAL_TIER}")
+    partial.append(f"nobody names the tier of {name}: its rules alone are compared, as for tier {NEUTRAL_TIER}")
     return replace(made, tier=NEUTRAL_TIER)
 
 

@@ -11,6 +11,7 @@ from itertools import zip_longest
 from ..schema.policy import EXPIRES_S
 from .explained import says
 from .model import LimitRule, Placed, Policy, Rule, WindowRule
+from .paired import paired
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +34,23 @@ class TextChange:
 
 def text_changes(before: Sequence[Policy], after: Sequence[Policy]) -> Iterator[TextChange]:
     """Every difference, by the names of policies and rules."""
-    old, new = {policy.id: policy for policy in before}, {policy.id: policy for policy in after}
-    for name in dict.fromkeys((*old, *new)):
-        one, other = old.get(name), new.get(name)
+    for one, other in _same_policies(before, after):
         if one is None or other is None:
             there = one or other
             assert there is not None
             text = f"{len(_rules(there))} rules for {there.tool}"
-            yield TextChange(f"policy {name}", text if one else None, text if other else None, there.where)
+            yield TextChange(f"policy {there.id}", text if one else None, text if other else None, there.where)
             continue
         yield from _named(_keys(one), _keys(other), one, other)
         yield from _of_rules(one, other)
+
+
+def _same_policies(before: Sequence[Policy], after: Sequence[Policy]) -> list[tuple[Policy | None, Policy | None]]:
+    """Policies of one id; where several files have one of it, in the files that stand for each other."""
+    found: list[tuple[Policy | None, Policy | None]] = []
+    for name in dict.fromkeys(policy.id for policy in (*before, *after)):
+        found += paired(*([policy for policy in side if policy.id == name] for side in (before, after)))
+    return found
 
 
 def _named(before: Mapping[str, str], after: Mapping[str, str], old: Policy, new: Policy) -> Iterator[TextChange]:

@@ -120,7 +120,7 @@ def test_a_policy_that_goes_or_comes() -> None:
         "p0.yaml:2: policy payments.refund is gone: 4 rules for payments.refund",
         "p0.yaml:2: policy email.send is new: 4 rules for email.send",
     ]
-    assert any("nobody names the tier of email.send" in note for note in found.notes)
+    assert any("nobody names the tier of email.send" in why for why in found.partial)
 
 
 def test_what_is_written_otherwise_and_decides_alike_is_told_too() -> None:

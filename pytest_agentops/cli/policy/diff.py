@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import AgentOpsError
 from ...schema.sentences import count
 from .markdown import cell, code
-from .sources import add_suites, facts_of, write_out
+from .matched import Matched, matched
+from .sources import add_suites, policies_in, write_out
 from .versions import Side, side
 
 if TYPE_CHECKING:
@@ -40,25 +41,32 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Compare."""
-    from ...policy.diff import diff
-
     try:
         before, after = side(options.before), side(options.after)
-        facts = facts_of(options, [s.folder for s in (before, after) if s.folder is not None])
+        found = compare(before, after, matched(options, before, after))
     except AgentOpsError as problem:
         print(f"pytest-agentops policy diff: {problem}", file=sys.stderr)
         return CANNOT
-    found = diff(before.policies, after.policies, facts.contracts)
-    notes = [*facts.notes, *found.notes]
     if options.format == "json":
         from ...schema.values import dumps
 
-        text = dumps(as_json(found, notes), indent=2)
+        text = dumps(as_json(found), indent=2)
     else:
-        lines = markdown(found, notes) if options.format == "markdown" else _text(found, before, after, notes)
-        text = "\n".join(lines)
+        text = "\n".join(markdown(found) if options.format == "markdown" else _text(found, before, after))
     write_out(options.output, text)
     return 1 if options.fail_on_widening and may_widen(found) else 0
+
+
+def compare(before: Side, after: Side, sides: Matched) -> Diff:
+    """What is decided otherwise in any suite, each change once."""
+    from ...policy.diff import diff, united
+    from ...policy.written import text_changes
+
+    every = {name for one in sides.compared for name in one.facts.contracts}
+    found = [
+        diff(policies_in(one.before), policies_in(one.after), one.facts.contracts, elsewhere=every) for one in sides.compared
+    ]
+    return united(found, written=[*text_changes(before.policies, after.policies)], lost=sides.lost)
 
 
 def may_widen(found: Diff) -> bool:
@@ -66,7 +74,7 @@ def may_widen(found: Diff) -> bool:
     return found.widens or bool(found.partial and found.written)
 
 
-def _text(found: Diff, before: Side, after: Side, notes: Sequence[str]) -> Iterator[str]:
+def _text(found: Diff, before: Side, after: Side) -> Iterator[str]:
     from ...policy.compared import DIRECTIONS
 
     for way in DIRECTIONS:
@@ -79,7 +87,6 @@ def _text(found: Diff, before: Side, after: Side, notes: Sequence[str]) -> Itera
         yield "written otherwise"
         yield from (f"  {line}" for line in found.written)
     yield from (f"partial: {why}" for why in found.partial)
-    yield from (f"note: {note}" for note in notes)
     yield summary(found, before.name, after.name)
 
 
@@ -127,7 +134,7 @@ def summary(found: Diff, before: str, after: str) -> str:
     return f"partial: {said}" if found.partial else said
 
 
-def markdown(found: Diff, notes: Sequence[str]) -> Iterator[str]:
+def markdown(found: Diff) -> Iterator[str]:
     """For the comment of a pull request."""
     from ...policy.compared import DIRECTIONS
 
@@ -158,13 +165,12 @@ def markdown(found: Diff, notes: Sequence[str]) -> Iterator[str]:
         yield from (f"- {cell(str(line))}" for line in found.written)
         yield ""
         yield "</details>"
-    if found.partial or notes:
+    if found.partial:
         yield ""
         yield from (f"- partial: {cell(why)}" for why in found.partial)
-        yield from (f"- {cell(note)}" for note in notes)
 
 
-def as_json(found: Diff, notes: Sequence[str]) -> dict[str, Any]:
+def as_json(found: Diff) -> dict[str, Any]:
     """The same for machines."""
     return {
         "widens": may_widen(found),
@@ -189,7 +195,6 @@ def as_json(found: Diff, notes: Sequence[str]) -> dict[str, Any]:
         ],
         "written": [{"name": t.name, "before": t.before, "after": t.after, "where": t.where} for t in found.written],
         "partial": list(found.partial),
-        "notes": list(notes),
         "cells": found.cells,
         "tools": list(found.tools),
     }

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import CaseFileError
 from ...schema.sentences import count
-from .sources import add_paths, by_suites, policies_in, policy_files, write_out
+from .groups import by_suites
+from .sources import add_paths, policies_in, policy_files, write_out
 
 if TYPE_CHECKING:
     from ...policy.lint.finding import Report
@@ -41,14 +43,20 @@ def run(options: argparse.Namespace) -> int:
         report = Report(findings=ordered(from_mistakes(error.mistakes)), partial=("files with mistakes were not analysed",))
     else:
         reports = []
-        for facts, group in by_suites(options, options.paths, files):
+        for group in by_suites(options, options.paths, files):
+            facts = group.facts
             notes += [note for note in facts.notes if note not in facts.lost]
             world = world_of(
-                group, facts.contracts, facts.cases, suites_known=bool(facts.suites), least_days=options.min_retain_days
+                group.files,
+                facts.contracts,
+                facts.cases,
+                suites_known=bool(facts.suites),
+                elsewhere=group.elsewhere,
+                least_days=options.min_retain_days,
             )
-            reports.append(lint(policies_in(group), world))
+            reports.append(lint(policies_in(group.files), world))
             reports.append(Report(findings=(), partial=tuple(facts.lost)))
-        report = together(reports)
+        report = replace(together(reports), policies=len(policies_in(files)))
     write_out(options.output, _text(report, options.format, notes))
     return 1 if report.errors or not report.policies or (options.strict and not report.clean) else 0
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import AgentOpsError, CaseFileError, Mistake
 
 if TYPE_CHECKING:
-    from ...loading.suite import LoadedSuite
+    from ...loading.suite import LoadedSuite, Variant
     from ...policy.extends import Resolve
     from ...policy.model import Policy, PolicyFile
     from ...schema.case import Case
@@ -39,7 +39,13 @@ class Facts:
     notes: list[str] = field(default_factory=list)
     """What could not be known, a sentence each."""
     lost: list[str] = field(default_factory=list)
-    """Those of them that name a suite which says nothing at all."""
+    """Those of them that name tools which are not known: what is said of these policies is said in part."""
+
+    def note_lost(self, lost: Sequence[str], *, first: bool = False) -> None:
+        """Tools that are not known, each told once."""
+        new = [why for why in dict.fromkeys(lost) if why not in self.lost]
+        self.lost = [*new, *self.lost] if first else [*self.lost, *new]
+        self.notes = [*new, *self.notes] if first else [*self.notes, *new]
 
 
 def add_paths(parser: argparse.ArgumentParser) -> None:
@@ -158,25 +164,14 @@ def facts_of(options: argparse.Namespace, paths: Sequence[Path], files: Sequence
     Where suites name one of `files`, the others do not count: a tool of the same name may be another one there.
     """
     lost: list[str] = []
-    suites = _suites(options, paths, lost)
-    return _facts(_naming(suites, files) or suites, lost)
+    suites = suites_of(options, paths, lost)
+    facts = facts_over((suite, suite.variants) for suite in _naming(suites, files) or suites)
+    facts.note_lost(lost, first=True)
+    return facts
 
 
-def by_suites(
-    options: argparse.Namespace, paths: Sequence[Path], files: Sequence[PolicyFile]
-) -> list[tuple[Facts, list[PolicyFile]]]:
-    """The files in groups that the same suites name, each with what these say: two suites may have a tool of one name."""
-    lost: list[str] = []
-    suites = _suites(options, paths, lost)
-    without = [suite for suite in suites if not _naming([suite], files)]
-    groups: dict[tuple[str, ...], tuple[list[LoadedSuite], list[PolicyFile]]] = {}
-    for file in files:
-        mine = suites if options.suite else _naming(suites, [file]) or without
-        groups.setdefault(tuple(suite.file for suite in mine), (mine, []))[1].append(file)
-    return [(_facts(mine, lost if n == 0 else ()), group) for n, (mine, group) in enumerate(groups.values())]
-
-
-def _suites(options: argparse.Namespace, paths: Sequence[Path], lost: list[str]) -> list[LoadedSuite]:
+def suites_of(options: argparse.Namespace, paths: Sequence[Path], lost: list[str]) -> list[LoadedSuite]:
+    """The suites that were given, else those beside the paths; one of these that does not load is lost."""
     if options.suite:
         for path in options.suite:
             if not path.is_file():
@@ -193,25 +188,24 @@ def _suites(options: argparse.Namespace, paths: Sequence[Path], lost: list[str])
 
 def _naming(suites: Sequence[LoadedSuite], files: Sequence[PolicyFile]) -> list[LoadedSuite]:
     named = {os.path.normpath(file.file) for file in files}
-    return [suite for suite in suites if named & _policies_of(suite)]
+    return [suite for suite in suites if any(named & refs_of(suite, variant) for variant in suite.variants)]
 
 
-def _facts(suites: Sequence[LoadedSuite], lost: Sequence[str]) -> Facts:
-    facts = Facts(notes=list(lost), lost=list(lost))
-    for suite in suites:
+def facts_over(suites: Iterable[tuple[LoadedSuite, Sequence[Variant]]]) -> Facts:
+    """What these cases of suites say."""
+    facts = Facts()
+    for suite, variants in suites:
         try:
-            _take(facts, suite)
+            _take(facts, suite, variants)
         except AgentOpsError as problem:
-            why = f"{suite.file}: its tools cannot be made here: {str(problem).splitlines()[0]}"
-            facts.notes.append(why)
-            facts.lost.append(why)
+            facts.note_lost([f"{suite.file}: its tools cannot be made here: {str(problem).splitlines()[0]}"])
     return facts
 
 
-def _policies_of(suite: LoadedSuite) -> set[str]:
-    """The policy files that its cases name, as messages write them."""
+def refs_of(suite: LoadedSuite, variant: Variant) -> frozenset[str]:
+    """The policy files that a case names, as messages write them."""
     folder = suite.path.parent
-    return {os.path.normpath(shown(folder / ref)) for variant in suite.variants for ref in variant.policies}
+    return frozenset(os.path.normpath(shown(folder / ref)) for ref in variant.policies)
 
 
 def _suites_beside(paths: Sequence[Path]) -> list[Path]:
@@ -239,18 +233,20 @@ def _loaded(path: Path) -> LoadedSuite:
     return load_suite(path, Path.cwd())
 
 
-def _take(facts: Facts, loaded: LoadedSuite) -> None:
-    cases = [variant.case() for variant in loaded.variants]
+def _take(facts: Facts, loaded: LoadedSuite, variants: Sequence[Variant]) -> None:
+    cases = [variant.case() for variant in variants]
     facts.suites.append(loaded.file)
     facts.cases += cases
     seen: set[str] = set()
-    for variant, case in zip(loaded.variants, cases, strict=True):
+    for variant, case in zip(variants, cases, strict=True):
         facts.context |= set(case.fields.context or {})
         if repr(variant.tools) not in seen:
             seen.add(repr(variant.tools))
-            for name, contract in contracts_of(case, facts.notes).items():
+            lost: list[str] = []
+            for name, contract in contracts_of(case, lost).items():
                 facts.contracts.setdefault(name, contract)
                 facts.contracts_by_suite.setdefault(loaded.name, {}).setdefault(name, contract)
+            facts.note_lost(lost)
 
 
 def contracts_of(case: Case, notes: list[str]) -> Mapping[str, Contract]:

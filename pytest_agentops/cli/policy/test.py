@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...schema.sentences import count
-from .sources import Facts, add_paths, by_suites, policies_in, policy_files
+from .groups import Group, by_suites, together
+from .sources import add_paths, policies_in, policy_files
 
 if TYPE_CHECKING:
-    from ...errors import Mistake
     from ...policy.model import Policy, PolicyFile, PolicyTest
 
 NAME = "test"
@@ -29,37 +29,41 @@ def run(options: argparse.Namespace) -> int:
 
     files = policy_files(options.paths)
     policies = policies_in(files)
-    chosen: list[tuple[Facts, PolicyFile, Policy, PolicyTest]] = []
-    mistakes: list[Mistake] = []
-    for facts, group in by_suites(options, options.paths, files):
-        for note in facts.notes:
-            print(f"note: {note}")
-        mistakes += check(policies_in(group), facts.contracts, facts.context)
-        every = [(facts, file, policy, test) for file in group for policy in file.policies for test in policy.tests]
-        chosen += [one for one in every if options.k is None or options.k in f"{one[2].id}::{one[3].name}"]
+    groups = by_suites(options, options.paths, files)
+    for note in dict.fromkeys(note for group in groups for note in group.facts.notes):
+        print(f"note: {note}")
+    mistakes = dict.fromkeys(m for g in groups for m in check(policies_in(g.files), g.facts.contracts, g.facts.context))
     for mistake in mistakes:
         print(mistake)
-    failed = sum(not _holds(file, policy, test, facts, options.verbose) for facts, file, policy, test in chosen)
+    every = [(file, mine, policy, test) for file, mine in together(groups) for policy in file.policies for test in policy.tests]
+    chosen = [one for one in every if options.k is None or options.k in f"{one[2].id}::{one[3].name}"]
+    failed = sum(not _holds(file, policy, test, mine, options.verbose) for file, mine, policy, test in chosen)
     return _summary(policies, chosen, failed, len(mistakes), options.k)
 
 
-def _holds(file: PolicyFile, policy: Policy, test: PolicyTest, facts: Facts, verbose: bool) -> bool:
-    """A policy is tested together with the others of its file, as pytest tests it."""
+def _holds(file: PolicyFile, policy: Policy, test: PolicyTest, groups: Sequence[Group], verbose: bool) -> bool:
+    """A policy is tested together with the others of its file, over the tool of each suite that has it, as pytest tests it."""
     from ...policy.binding import bind
     from ...policy.decide import decide
     from ...policy.expected import differences, request_of, stand_in, tool_of
 
     tool = tool_of(policy, test)
-    contract = facts.contracts.get(tool) or stand_in(policy, test)
-    found = decide(bind(file.policies, {tool: contract}), request_of(policy, test))
-    wrong = differences(policy, test, found)
+    declared = [contract for group in groups if (contract := group.facts.contracts.get(tool)) is not None]
+    wrong: dict[str, None] = {}
+    for contract in declared or [stand_in(policy, test)]:
+        bound = bind(file.policies, {tool: contract})
+        said = differences(policy, test, decide(bound, request_of(policy, test)))
+        wrong.update(dict.fromkeys(said))
+        if said and len(declared) > 1:
+            wrong[f"tool: {tool}, tier {int(bound.tools[tool].tier)} ({contract.where})"] = None
     if wrong:
         print(f"FAILED {test.file}:{test.line}: {policy.id}::{test.name}")
         for line in wrong:
             print(f"  {line}")
-        if tool not in facts.contracts:
-            tier = "no tier, so 4" if contract.tier is None else f"tier {contract.tier}"
-            print(f"  no suite declares {tool}: it was taken to be a write of {tier} (--suite FILE names one)")
+        if not declared:
+            tier = stand_in(policy, test).tier
+            said_tier = "no tier, so 4" if tier is None else f"tier {tier}"
+            print(f"  no suite declares {tool}: it was taken to be a write of {said_tier} (--suite FILE names one)")
     elif verbose:
         print(f"passed {test.file}:{test.line}: {policy.id}::{test.name}")
     return not wrong

@@ -23,24 +23,42 @@ class Side:
     """One version of the policies."""
 
     name: str
-    policies: tuple[Policy, ...]
+    files: tuple[PolicyFile, ...]
     folder: Path | None
-    """Where suites may stand beside it; None in a git revision."""
+    """Where suites may stand beside it: of a git revision those of the working folder, if it has this place."""
+    whole: bool = False
+    """Whether it is the folder that was named, with all that is below it."""
+    revision: str = ""
+
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        return tuple(policies_in(self.files))
+
+    def path_of(self, file: PolicyFile) -> str:
+        """Where the file stands, or would stand, in the working folder."""
+        return posixpath.normpath(file.file.removeprefix(f"{self.revision}:") if self.revision else file.file)
+
+    def covers(self, name: str) -> bool:
+        """Whether a file of this path would be among its files."""
+        return self.whole and self.folder is not None and self.folder.resolve() in Path(name).resolve().parents
 
 
 def side(text: str) -> Side:
     """The policies that `text` names; raises `AgentOpsError` where there are none or they do not parse."""
+    revision = ""
     path = Path(text)
     if path.exists():
-        found = policies_in(policy_files([path]))
-        folder: Path | None = path if path.is_dir() else path.parent
+        found = policy_files([path])
     elif ":" in text:
-        found, folder = policies_in(_in_revision(text)), None
+        found = _in_revision(text)
+        revision, _, inside = text.partition(":")
+        path = Path(inside)
     else:
         raise AgentOpsError(f"{text}: no such file or folder, and no REV:path of git")
-    if not found:
+    if not policies_in(found):
         raise AgentOpsError(f"{text}: there are no policies")
-    return Side(text, tuple(found), folder)
+    folder = path if path.is_dir() else path.parent if path.is_file() else None
+    return Side(text, tuple(found), folder, path.is_dir(), revision)
 
 
 def _in_revision(text: str) -> list[PolicyFile]:

@@ -35,7 +35,7 @@ def _floor(policies: Sequence[Policy], world: World) -> Iterator[Finding]:
             yield Finding(code="POL012", severity="error", mistake=mistake)
     for policy in policies:
         alone = [policy] if "*" in policy.tool else policies
-        for tool in tools_of([policy], tuple(world.contracts)):
+        for tool in tools_of([policy], tuple(world.contracts), world.elsewhere):
             made = assumed(alone, tool)
             if tool not in world.contracts and made.tier is not None:
                 made = replace(made, idempotency_key="?")  # what a contract promises beside its tier is not known

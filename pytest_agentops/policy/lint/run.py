@@ -21,7 +21,7 @@ def lint(policies: Sequence[Policy], world: World) -> Report:
     partial: dict[str, None] = {}
     cells = 0
     for policy in policies:
-        for tool in tools_of([policy], tuple(world.contracts)):
+        for tool in tools_of([policy], tuple(world.contracts), world.elsewhere):
             alone = [policy] if "*" in policy.tool else policies
             contract = world.contracts.get(tool) or assumed(alone, tool)
             known = tool in world.contracts

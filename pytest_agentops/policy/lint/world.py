@@ -16,6 +16,8 @@ class World:
     """What is known around the policies; what is not known is not judged."""
 
     contracts: Mapping[str, Contract] = field(default_factory=dict)
+    elsewhere: Collection[str] = ()
+    """Tools of other suites that name the same policies: they are looked at there."""
     context: frozenset[str] | None = None
     """Names that a context has; None: not known."""
     principals: tuple[Principal, ...] = ()
@@ -31,12 +33,14 @@ def world_of(
     cases: Sequence[Case],
     *,
     suites_known: bool = True,
+    elsewhere: Collection[str] = (),
     least_days: int | None = None,
 ) -> World:
     """What policy files and the cases that name them say; without a suite nothing is known of contexts."""
     principals = dict.fromkeys(case.fields.principal for case in cases if case.fields.principal is not None)
     return World(
         contracts=contracts,
+        elsewhere=elsewhere,
         context=frozenset(name for case in cases for name in case.fields.context or {}) if suites_known else None,
         principals=tuple(principals),
         roles=roles_of(files),

@@ -221,9 +221,9 @@ def test_many_calls_are_cut_and_duties_have_no_rule(shop: Path, policy: Run) -> 
     assert "<br>and 3 cells more |" in policy("diff", "one.yaml", "two.yaml", "--no-suite", "--format", "markdown")[1]
 
 
-def test_partial_and_notes_stand_in_the_markdown_too(shop: Path, policy: Run) -> None:
+def test_what_is_partial_stands_in_the_markdown_too(shop: Path, policy: Run) -> None:
     Path("one.yaml").write_text(CLEAN.replace("> 50", "> 50 and amount_usd != context.last"))
     out = policy("diff", "one.yaml", "one.yaml", "--no-suite", "--format", "markdown")[1]
     assert "No call that was tried is decided otherwise." in out
     assert "- partial: payments.refund: two attributes are compared" in out
-    assert "- nobody names the tier of payments.refund" in out
+    assert "- partial: nobody names the tier of payments.refund" in out
