@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -17,11 +17,12 @@ from typing import Any, TypeAlias
 from ..errors import CaseFileError
 from ..schema.suggest import did_you_mean
 from .match import fits
-from .model import Placed, Policy, PolicyFile, Source
+from .model import Placed, Policy, PolicyFile, Source, roles_of
 from .shape import Keys
 
 Resolve: TypeAlias = Callable[[str, str], tuple[str, str]]
 """From a reference and the file in which it stands to a file's name and text; raises ValueError with a sentence."""
+Roles: TypeAlias = Mapping[str, tuple[str, ...]]
 Chain: TypeAlias = tuple[tuple[str, str], ...]
 """The files on the way, each with the place of its `extends`."""
 FOLDER = "pytest_agentops/policy/templates"
@@ -132,6 +133,8 @@ def joined(policy: Policy, base_file: PolicyFile, keys: Keys) -> Policy:
         mine, its = (_set(p, key) for p in (policy, base))
         if key in keys and its is not None and mine != its:
             twice(keys, key, base, f"{key} is set by the base, too")
+    if policy.on_unknown is not None and base.on_unknown is None and base.ordered:
+        twice(keys, "on_unknown", base, "the base denies what its rules cannot decide")
     named = {declared.path: declared for declared in base.attributes}
     for declared in policy.attributes:
         if declared.path in named:
@@ -157,7 +160,21 @@ def _set(policy: Policy, key: str) -> object:
     found = getattr(policy, key)
     if key == "default":
         return found and (found, policy.default_need)
-    return None if key == "mode" and found == "enforce" else found
+    return found
+
+
+def joined_roles(roles: Roles | None, bases: Sequence[PolicyFile], top: Keys) -> Roles | None:
+    """Who has which role, by the file and by the bases of its policies; a role of a base has the people of the base."""
+    theirs = roles_of(bases)
+    if theirs is None:
+        return roles
+    for name in (name for name in roles or {} if name in theirs and set((roles or {})[name]) != theirs[name]):
+        base = next(base for base in bases if name in (base.roles or {}))
+        document = base.policies[0].source.document
+        line, col = document.position(("roles", name))
+        said = f"roles.{name} is set by the base ({document.file}:{line}:{col}), too"
+        top.notes.wrong(top.at("roles", name), said, "", "a policy adds to its base and changes nothing of it: take another name")
+    return {**{name: tuple(sorted(people)) for name, people in theirs.items()}, **(roles or {})}
 
 
 def twice(keys: Keys, key: str, base: Policy, found: str) -> None:

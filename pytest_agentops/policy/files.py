@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import os
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -18,7 +17,7 @@ from ..schema.sentences import shown
 from ..schema.suggest import did_you_mean
 from ..schema.values import Json, JsonObject, decimal, digest
 from .attributes import prepare
-from .extends import Chain, Resolve, base_of, inherited_name, joined, on_disk
+from .extends import Chain, Resolve, Roles, base_of, inherited_name, joined, joined_roles, on_disk
 from .model import Declared, Mode, Policy, PolicyFile, PolicyTest, Source, TypeWord
 from .rules import RuleReader, Rules
 from .shape import Keys, Notes, Place, attribute
@@ -96,8 +95,7 @@ def from_document(document: Document, *, resolve: Resolve | None = None, chain: 
     roles = None
     if top.good:
         _version(top)
-        roles = _roles(top)
-        policies = _policies(top, roles, resolve, chain)
+        roles, policies = _policies(top, _roles(top), resolve, chain)
     if notes.mistakes:
         raise CaseFileError(notes.mistakes)
     return PolicyFile(file=document.file, policies=policies, digest=_digest(document.value, policies), roles=roles)
@@ -117,7 +115,7 @@ def _version(top: Keys) -> None:
         top.wrong("version", f"must be 1, found {shown(top.value['version'])}")
 
 
-def _roles(top: Keys) -> Mapping[str, tuple[str, ...]] | None:
+def _roles(top: Keys) -> Roles | None:
     declared = top.mapping("roles")
     if declared is None:
         return None
@@ -133,9 +131,8 @@ def _roles(top: Keys) -> Mapping[str, tuple[str, ...]] | None:
     return roles
 
 
-def _policies(
-    top: Keys, roles: Mapping[str, tuple[str, ...]] | None, resolve: Resolve | None, chain: Chain
-) -> tuple[Policy, ...]:
+def _policies(top: Keys, roles: Roles | None, resolve: Resolve | None, chain: Chain) -> tuple[Roles | None, tuple[Policy, ...]]:
+    """The policies, and who has which role: bases say so, too."""
     notes = top.notes
     entries: list[tuple[Place, Json]] = []
     if "policy" in top and "policies" in top:
@@ -148,20 +145,20 @@ def _policies(
             notes.wrong(("policies",), "policies: an empty list", "expected at least one policy")
     else:
         notes.wrong((), "neither `policy` nor `policies`", "expected one of them")
+    good = [keys for place, entry in entries if (keys := Keys(notes, place, entry, POLICY_KEYS)).good]
+    bases = [base_of(keys, resolve, chain) if "extends" in keys else None for keys in good]
+    roles = joined_roles(roles, [base for base in bases if base is not None], top)
     found: list[Policy] = []
-    for place, entry in entries:
-        keys = Keys(notes, place, entry, POLICY_KEYS)
-        if keys.good:
-            policy = _policy(keys, roles, base_of(keys, resolve, chain) if "extends" in keys else None)
-            twin = next((p for p in found if p.id == policy.id), None)
-            if twin is not None:
-                hint = "" if "id" in keys else "give each an `id`"
-                notes.wrong(keys.at("id") if "id" in keys else place, f"two policies with the id {policy.id!r}", "", hint)
-            found.append(policy)
-    return tuple(found)
+    for keys, base in zip(good, bases, strict=True):
+        policy = _policy(keys, roles, base)
+        if any(p.id == policy.id for p in found):
+            hint = "" if "id" in keys else "give each an `id`"
+            notes.wrong(keys.at("id") if "id" in keys else keys.place, f"two policies with the id {policy.id!r}", "", hint)
+        found.append(policy)
+    return roles, tuple(found)
 
 
-def _policy(keys: Keys, roles: Mapping[str, tuple[str, ...]] | None, base: PolicyFile | None) -> Policy:
+def _policy(keys: Keys, roles: Roles | None, base: PolicyFile | None) -> Policy:
     tool = _tool(keys)
     name = keys.text("id") if "id" in keys else None
     reader = RuleReader(keys.notes, name or tool, roles)

@@ -176,6 +176,41 @@ def test_roles_of_the_base_must_have_people(tmp_path: Path) -> None:
     assert found == ['child.yaml:5:12: extends: nobody has the role "manager"; expected one of boss']
 
 
+ROLES = BASE.replace("version: 1\n", "version: 1\nroles: {manager: [dana, eve]}\n")
+
+
+def test_who_has_a_role_is_as_the_base_says(tmp_path: Path) -> None:
+    assert load_child(tmp_path, CHILD, ROLES).roles == {"manager": ("dana", "eve")}
+    more = CHILD.replace("version: 1\n", "version: 1\nroles: {boss: [ann], manager: [eve, dana]}\n")
+    assert load_child(tmp_path, more, ROLES).roles == {"manager": ("eve", "dana"), "boss": ("ann",)}
+    found = mistakes(tmp_path, more.replace("[eve, dana]", "[dana, mallory]"), ROLES)
+    assert found == [
+        "child.yaml:2:22: roles.manager is set by the base (base.yaml:2:9), too; "
+        "a policy adds to its base and changes nothing of it: take another name"
+    ]
+    asks = mistakes(tmp_path, CHILD + "  rules: [{require_approval: boss}]\n", ROLES)
+    assert 'nobody has the role "boss"; expected one of manager' in asks[0]
+
+
+def test_a_base_that_is_enforced_stays_so(tmp_path: Path) -> None:
+    assert mistakes(tmp_path, CHILD + "  mode: shadow\n", BASE) == [
+        "child.yaml:6:3: mode: mode is set by the base, too (base.yaml:2:1); a policy adds to its base and changes nothing of it"
+    ]
+    assert load_child(tmp_path, CHILD + "  mode: enforce\n", BASE).policies[0].mode == "enforce"
+    shadow = BASE.replace("  tier: 3\n", "  tier: 3\n  mode: shadow\n")
+    assert load_child(tmp_path, CHILD, shadow).policies[0].mode == "shadow"
+
+
+def test_what_the_rules_of_a_base_cannot_decide_stays_denied(tmp_path: Path) -> None:
+    asks = CHILD + "  on_unknown: require_approval:m\n"
+    assert mistakes(tmp_path, asks) == [
+        "child.yaml:6:3: on_unknown: the base denies what its rules cannot decide (base.yaml:2:1); "
+        "a policy adds to its base and changes nothing of it"
+    ]
+    only = "version: 1\npolicy: {tool: payments.refund, tier: 3, rules: [{if: 'amount_usd > 5', deny: true}]}\n"
+    assert load_child(tmp_path, asks + "  rules: [{require_approval: m}]\n", only).policies[0].on_unknown is not None
+
+
 def test_a_policy_may_keep_calls_longer_than_its_base(tmp_path: Path) -> None:
     file = load_child(tmp_path, CHILD + "  rules: [{log: {retain_days: 60}}]\n", BASE + "    - log: {retain_days: 30}\n")
     tools = {"payments.refund": contract()}
