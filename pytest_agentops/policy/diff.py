@@ -22,6 +22,7 @@ from .decide import decide
 from .match import fits
 from .model import Policy
 from .regions import builder_for, regions, request_at, request_of
+from .role_changes import RoleChange
 from .table import Table, each
 from .written import TextChange, text_changes
 
@@ -65,11 +66,17 @@ class Diff:
     partial: tuple[str, ...]
     cells: int
     tools: tuple[str, ...]
+    roles: tuple[RoleChange, ...] = ()
+    """Who may agree."""
 
     @property
     def widens(self) -> bool:
-        """Whether anything is let through that was not, or may be: other people are asked, or not all was looked at."""
-        return any(change.direction != "narrowed" for change in self.changes)
+        """Whether anything is let through that was not, or may be: other people are asked, or may agree."""
+        return self.count("widened") + self.count("changed") > 0
+
+    def count(self, wanted: Direction) -> int:
+        ways = [*(change.direction for change in self.changes), *(role.direction for role in self.roles)]
+        return ways.count(wanted)
 
     def of(self, wanted: Direction) -> list[Change]:
         return [change for change in self.changes if change.direction == wanted]
@@ -110,7 +117,9 @@ def diff(
     )
 
 
-def united(found: Sequence[Diff], *, written: Sequence[TextChange], lost: Sequence[str] = ()) -> Diff:
+def united(
+    found: Sequence[Diff], *, written: Sequence[TextChange], roles: Sequence[RoleChange] = (), lost: Sequence[str] = ()
+) -> Diff:
     """What was found over several suites, each change once; `lost`: what suites could not say."""
     changes = {change.key: change for one in reversed(found) for change in one.changes}
     return Diff(
@@ -119,6 +128,7 @@ def united(found: Sequence[Diff], *, written: Sequence[TextChange], lost: Sequen
         partial=tuple(dict.fromkeys([*lost, *(why for one in found for why in one.partial)])),
         cells=sum(one.cells for one in found),
         tools=tuple(sorted({tool for one in found for tool in one.tools})),
+        roles=tuple(dict.fromkeys(roles)),
     )
 
 

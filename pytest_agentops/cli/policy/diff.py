@@ -17,6 +17,7 @@ from .versions import Side, side
 
 if TYPE_CHECKING:
     from ...policy.diff import Change, Diff
+    from ...policy.role_changes import RoleChange
 
 NAME = "diff"
 HELP = "what a change of policies changes"
@@ -60,13 +61,20 @@ def run(options: argparse.Namespace) -> int:
 def compare(before: Side, after: Side, sides: Matched) -> Diff:
     """What is decided otherwise in any suite, each change once."""
     from ...policy.diff import diff, united
+    from ...policy.role_changes import role_changes, written_roles
     from ...policy.written import text_changes
 
     every = {name for one in sides.compared for name in one.facts.contracts}
     found = [
         diff(policies_in(one.before), policies_in(one.after), one.facts.contracts, elsewhere=every) for one in sides.compared
     ]
-    return united(found, written=[*text_changes(before.policies, after.policies)], lost=sides.lost)
+    written = [change for pair in sides.pairs for change in written_roles(*pair)]
+    return united(
+        found,
+        written=[*written, *text_changes(before.policies, after.policies)],
+        roles=[change for one in sides.compared for change in role_changes(one.before, one.after)],
+        lost=sides.lost,
+    )
 
 
 def may_widen(found: Diff) -> bool:
@@ -79,10 +87,13 @@ def _text(found: Diff, before: Side, after: Side) -> Iterator[str]:
 
     for way in DIRECTIONS:
         changes = found.of(way)
-        if changes:
+        if found.count(way):
             yield HEADS[way]
-            for change in changes:
-                yield from _of(change)
+        for change in changes:
+            yield from _of(change)
+        for role in found.roles:
+            if role.direction == way:
+                yield f"  {_role(role)}"
     if found.written:
         yield "written otherwise"
         yield from (f"  {line}" for line in found.written)
@@ -100,6 +111,11 @@ def _of(change: Change) -> Iterator[str]:
     if not change.duty:
         yield f"      was {_by(change.before)}; now {_by(change.after)}"
     yield f"      such as {example(change)}"
+
+
+def _role(change: RoleChange) -> str:
+    was, now = change.words
+    return f"role {change.role}: {was} -> {now} ({change.where})"
 
 
 def outcomes(change: Change) -> tuple[str, str]:
@@ -129,7 +145,7 @@ def summary(found: Diff, before: str, after: str) -> str:
     over = f"{count(found.cells, 'cell')} of {count(len(found.tools), 'tool')}"
     from ...policy.compared import DIRECTIONS
 
-    counts = [f"{len(changes)} {way}" for way in DIRECTIONS if (changes := found.of(way))]
+    counts = [f"{number} {way}" for way in DIRECTIONS if (number := found.count(way))]
     said = f"{before} -> {after}: {', '.join(counts) or 'no call is decided otherwise'}; {over} compared"
     return f"partial: {said}" if found.partial else said
 
@@ -139,16 +155,21 @@ def markdown(found: Diff) -> Iterator[str]:
     from ...policy.compared import DIRECTIONS
 
     yield "### Policy change"
-    if not found.changes:
+    if not found.changes and not found.roles:
         yield ""
         yield "No call is decided otherwise." if not found.partial else "No call that was tried is decided otherwise."
     for way in DIRECTIONS:
         changes = found.of(way)
-        if not changes:
+        if not found.count(way):
             continue
         yield ""
         yield f"**{HEADS[way][0].upper()}{HEADS[way][1:]}**"
         yield ""
+        roles = [role for role in found.roles if role.direction == way]
+        yield from (f"- {cell(_role(role))}" for role in roles)
+        if not changes:
+            continue
+        yield from [""] if roles else []
         yield "| tool | calls | before | after | rule |"
         yield "|---|---|---|---|---|"
         for change in changes:
@@ -192,6 +213,16 @@ def as_json(found: Diff) -> dict[str, Any]:
                 "example": example(c),
             }
             for c in found.changes
+        ],
+        "roles": [
+            {
+                "direction": r.direction,
+                "role": r.role,
+                "before": None if r.before is None else sorted(r.before),
+                "after": None if r.after is None else sorted(r.after),
+                "where": r.where,
+            }
+            for r in found.roles
         ],
         "written": [{"name": t.name, "before": t.before, "after": t.after, "where": t.where} for t in found.written],
         "partial": list(found.partial),

@@ -227,3 +227,33 @@ def test_what_is_partial_stands_in_the_markdown_too(shop: Path, policy: Run) -> 
     assert "No call that was tried is decided otherwise." in out
     assert "- partial: payments.refund: two attributes are compared" in out
     assert "- partial: nobody names the tier of payments.refund" in out
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "says"),
+    [
+        ("{m: [dana]}", "{m: [dana, mallory]}", "widened: role m: dana -> dana, mallory (two.yaml:2)"),
+        ("{m: [dana, eve]}", "{m: [eve]}", "narrowed: role m: dana, eve -> eve (two.yaml:2)"),
+        ("{m: [dana]}", "{m: [eve]}", "changed: role m: dana -> eve (two.yaml:2)"),
+        ("{m: [dana]}", None, "widened: role m: dana -> anybody (one.yaml:2)"),
+        (None, "{m: [dana]}", "narrowed: role m: anybody -> dana (two.yaml:2)"),
+        ("{m: [dana]}", "{m: [dana], n: [eve]}", ""),
+        ("{m: [dana, eve]}", "{m: [eve, dana]}", ""),
+    ],
+)
+def test_who_has_a_role_is_compared_too(before: str | None, after: str | None, says: str, shop: Path, policy: Run) -> None:
+    for name, roles in (("one.yaml", before), ("two.yaml", after)):
+        text = CLEAN.replace("boss", "m").replace("payments.refund\n", "payments.refund\n  tier: 2\n")
+        Path(name).write_text(text if roles is None else text.replace("version: 1", f"version: 1\nroles: {roles}"))
+    words = ("diff", "one.yaml", "two.yaml", "--no-suite", "--fail-on-widening")
+    code, out, _ = policy(*words)
+    way, _, role = says.partition(": ")
+    assert code == (way in ("widened", "changed"))
+    found = json.loads(policy(*words, "--format", "json")[1])
+    assert [r["direction"] for r in found["roles"]] == ([way] if says else [])
+    assert found["changes"] == []
+    if says:
+        assert f"  {role}" in out
+        assert f"1 {way}" in out
+        assert f"- {role}" in policy(*words, "--format", "markdown")[1].replace("\\>", ">")
+    assert bool(found["written"]) == (bool(says) or "n:" in str(after))
