@@ -41,7 +41,8 @@ class Settings:
     allow_live: bool
     budget_usd: Decimal | None
     """What all live runs of the session may spend."""
-    policy_baseline: str | None = None
+    policy_baseline: tuple[str, Path] | None = None
+    """Older policies, and the folder from which they are named."""
     """The policies that the runs are played back under once more."""
     policy_strict: bool = False
     """What the linter finds is an error."""
@@ -122,7 +123,7 @@ def _read(config: pytest.Config) -> Settings:
         reports=tuple(_report(r, root) for r in [*config.getini("agentops_report"), *config.getoption("agent_report")]),
         allow_live=allow_live,
         budget_usd=_dollars("--agent-budget-usd", _value(config, "--agent-budget-usd")),
-        policy_baseline=_value(config, "--agent-policy-baseline") or None,
+        policy_baseline=_baseline(config),
         policy_strict=bool(config.getoption("agent_policy_strict") or config.getini("agentops_policy_strict")),
         audit=_word("--agent-audit", _value(config, "--agent-audit") or "policies", get_args(Audit)),
         baseline=_word("--agent-baseline", _value(config, "--agent-baseline") or "check", get_args(BaselineWord)),
@@ -134,6 +135,13 @@ def _read(config: pytest.Config) -> Settings:
 def _value(config: pytest.Config, option: str) -> str:
     given = config.getoption(option.removeprefix("--").replace("-", "_"))
     return str(given if given is not None else config.getini(ini_name(option)))
+
+
+def _baseline(config: pytest.Config) -> tuple[str, Path] | None:
+    """What a person types is named from where pytest was started, what an ini file says from the rootdir."""
+    text = _value(config, "--agent-policy-baseline")
+    typed = config.getoption("agent_policy_baseline") is not None
+    return (text, config.invocation_params.dir if typed else config.rootpath) if text else None
 
 
 def _word(option: str, word: str, allowed: tuple[T, ...]) -> T:

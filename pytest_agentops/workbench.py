@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -95,18 +96,22 @@ class Workbench:
         if self.settings.policy_baseline is None or self.config.getoption("collectonly", False):
             return
         try:
-            self.backtest = self._play_back(self.settings.policy_baseline)
+            self.backtest = self._play_back(*self.settings.policy_baseline)
         except AgentOpsError as problem:
             self.problem = str(problem)
             session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
 
-    def _play_back(self, baseline: str) -> list[str]:
+    def _play_back(self, baseline: str, at: Path) -> list[str]:
         from .cli.policy.backtest import as_json, lines
         from .cli.policy.session import play_back
         from .schema.values import dumps
 
-        found = play_back(self.settings.work / "results.json", baseline)
-        (self.settings.work / "backtest.json").write_text(dumps(as_json(found), indent=2) + "\n", encoding="utf-8")
+        settings, results = self.settings, self.settings.work / "results.json"
+        (settings.work / "backtest.json").unlink(missing_ok=True)
+        if not results.is_file():
+            return ["no case ran, so nothing is played back"]
+        found = play_back(results, baseline, at=at, rootdir=settings.rootdir, cases=settings.case_folders)
+        (settings.work / "backtest.json").write_text(dumps(as_json(found), indent=2) + "\n", encoding="utf-8")
         return list(lines(found))
 
     def _lint_command(self) -> str:

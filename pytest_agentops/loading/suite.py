@@ -20,11 +20,10 @@ from . import amounts, gates, governed, places, rules, shape
 from .build import build
 from .kept import from_json, to_json
 from .kinds import IsPolicyFile, kind_of
-from .merge import is_named, merged, point_id, point_value, points, slug, with_point
+from .merge import is_named, merged, point_id, point_value, points, with_point
+from .named import defaults_of, name_of
 from .variant import LoadedSuite, SuiteHead, Variant
 
-_CASE_KEYS_OF_SUITE = ("agent", "tools", "policies")
-"""Keys of the file's top level that are fields of every case."""
 _FIXED = ("matrix", "id", "tags")
 """What does not vary within a case."""
 
@@ -94,9 +93,9 @@ class _Loader:
         self.axes: JsonObject = {}
         """The matrix point that is looked at."""
         head = self.shape.head
-        defaults = merged({k: head[k] for k in _CASE_KEYS_OF_SUITE if k in head}, head.get("defaults") or {})
+        defaults = defaults_of(head)
         self.head = SuiteHead(
-            name=head.get("suite") or slug(path.stem),
+            name=name_of(head, path.stem),
             file=document.file,
             base_dir=str(path.parent),
             contracts=head.get("contracts") or {},

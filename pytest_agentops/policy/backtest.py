@@ -6,15 +6,16 @@ and the run is counted apart.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, TypeAlias
 
 from ..schema.policy import Decision
+from ..schema.sentences import count
 from .compared import direction
-from .model import Policy
-from .played import Binder, PlayedCall, PlayedRun, concerns, decided
+from .played import Binder, PlayedCall, PlayedRun, decided
+from .standing import Standing
 
 Effect: TypeAlias = Literal["newly blocked", "newly allowed", "newly asked", "asked otherwise"]
 EFFECTS: tuple[Effect, ...] = ("newly blocked", "newly allowed", "newly asked", "asked otherwise")
@@ -106,23 +107,23 @@ class Backtest:
         return list(dict.fromkeys(one.run.name for one in self.changed))
 
 
-def backtest(runs: Iterable[PlayedRun], before: Sequence[Policy], after: Sequence[Policy]) -> Backtest:
-    """Play the runs under both; each under those of the files that its case names."""
+def backtest(runs: Iterable[PlayedRun], before: Standing, after: Standing) -> Backtest:
+    """Play the runs under both; each under the files that its case names on that side."""
     out = Backtest()
-    old_side, new_side = Binder(before, after), Binder(after, before)
+    old_side, new_side = Binder(before.of), Binder(after.of)
     old: list[_Seen] = []
     new: list[_Seen] = []
     every: list[_Seen] = []
     same: list[_Seen] = []
     apart: list[_Seen] = []
-    unpinned = 0
+    played: list[PlayedRun] = []
     for run in runs:
-        if not concerns([*before, *after], run):
+        if not before.concerns(run) and not after.concerns(run):
             out.unconcerned += 1
             continue
         was = [decision for _, decision in decided(run, old_side.of(run))]
         now = [decision for _, decision in decided(run, new_side.of(run))]
-        unpinned += not run.pinned
+        played.append(run)
         changed = list(_changes(run, was, now))
         out.changed += changed
         out.runs, out.calls = out.runs + 1, out.calls + len(run.calls)
@@ -136,10 +137,24 @@ def backtest(runs: Iterable[PlayedRun], before: Sequence[Policy], after: Sequenc
     out.before, out.same, out.counterfactual = _numbers(old), _numbers(same), _numbers(apart)
     out.blocks = _numbers(every).policy_blocks, _numbers(new).policy_blocks
     out.interventions = _numbers(every).interventions, _numbers(new).interventions
-    if unpinned:
-        without = f"{unpinned} of {out.runs} runs do not say which policies they ran under"
-        out.notes.append(f"{without}: what they were decided by then is not known, the baseline stands for it")
+    out.notes += _notes(played, before, after)
     return out
+
+
+def _notes(played: Sequence[PlayedRun], before: Standing, after: Standing) -> Iterator[str]:
+    """What the comparison rests on: runs that say nothing of their policies, and files that only one side has."""
+    unpinned = sum(not run.pinned for run in played)
+    if unpinned:
+        without = f"{unpinned} of {len(played)} runs do not say which policies they ran under"
+        yield f"{without}: what they were decided by then is not known, the baseline stands for it"
+    only = (before, after, "only the baseline has it"), (after, before, "the baseline has it not")
+    for one, other, said in only if any(before.files.values()) else ():
+        alone: dict[str, int] = {}
+        for run in played:
+            here, there = one.under(run), other.under(run)
+            for place in (here.keys() & one.files.keys()) - there.keys() if run.policies is not None else ():
+                alone[here[place][0].file] = alone.get(here[place][0].file, 0) + 1
+        yield from (f"{file}: {said}, under the cases of {count(runs, 'run')}" for file, runs in sorted(alone.items()))
 
 
 @dataclass(frozen=True, slots=True)

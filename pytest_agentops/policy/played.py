@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -50,9 +50,11 @@ class PlayedRun:
     contracts: Mapping[str, Contract] = field(default_factory=dict, repr=False)
     """The tools of its case, as far as they are known."""
     policies: tuple[str, ...] | None = None
-    """The policy files that its case names; None: nobody says, so all are meant."""
-    own: tuple[Policy, ...] = field(default=(), repr=False)
+    """The places of the policy files that its case names now; None: nobody says, so all are meant."""
+    own: Mapping[str, tuple[Policy, ...]] = field(default_factory=dict, repr=False)
     """What those files say now: where a comparison is about some of them, the others hold on both sides."""
+    suite: str = ""
+    """The place of the suite's file."""
     place: str = ""
     """Where it is kept: file:line, for people."""
 
@@ -82,38 +84,15 @@ def decided(run: PlayedRun, policies: Policies) -> Iterator[tuple[Request, Decis
         yield request, decision
 
 
-def chosen(policies: Sequence[Policy], run: PlayedRun) -> tuple[Policy, ...]:
-    """Those of the policies that are for the run: of the files that its case names, known by their names; else all.
-
-    A side that has only one file is meant whatever it is called: a baseline may lie anywhere.
-    """
-    if run.policies is None:
-        return tuple(policies)
-    named = {file_name(file) for file in run.policies}
-    mine = tuple(policy for policy in policies if file_name(policy.file) in named)
-    return mine or (tuple(policies) if len({policy.file for policy in policies}) == 1 else ())
-
-
-def concerns(policies: Sequence[Policy], run: PlayedRun) -> bool:
-    """Whether the run's case names one of these files."""
-    return run.policies is None or bool({file_name(f) for f in run.policies} & {file_name(policy.file) for policy in policies})
-
-
-def file_name(file: str) -> str:
-    """By what files of two sides are matched: the last part of ``cases/policy.yaml`` and of ``HEAD:cases/policy.yaml``."""
-    return file.replace(":", "/").rpartition("/")[2]
-
-
 class Binder:
     """Policies bound to the tools of runs; once for all runs that share them."""
 
-    def __init__(self, policies: Sequence[Policy], other_side: Sequence[Policy] = ()) -> None:
-        self.policies = policies
-        self._compared = {file_name(policy.file) for policy in (*policies, *other_side)}
+    def __init__(self, under: Callable[[PlayedRun], tuple[Policy, ...]]) -> None:
+        self._under = under
         self._known: dict[tuple[int, tuple[str, ...], frozenset[str]], Policies] = {}
 
     def of(self, run: PlayedRun) -> Policies:
-        mine = (*chosen(self.policies, run), *(p for p in run.own if file_name(p.file) not in self._compared))
+        mine = self._under(run)
         called = frozenset(call.tool for call in run.calls if call.tool not in run.contracts)
         key = (id(run.contracts), tuple(policy.where for policy in mine), called)
         if key not in self._known:

@@ -14,9 +14,9 @@ from ..schema.values import Json
 from .attributes import Kind, prepare
 from .binding import Policies
 from .domain import plain
-from .model import Policy
 from .played import Binder, PlayedRun, decided
 from .regions import builder_for, regions
+from .standing import Standing
 from .table import Table
 from .words import plain_number
 
@@ -62,7 +62,7 @@ class Privilege:
     """A policy file that allows what these runs did, and nothing else."""
 
 
-def privilege(runs: Sequence[PlayedRun], policies: Sequence[Policy]) -> Privilege:
+def privilege(runs: Sequence[PlayedRun], policies: Standing) -> Privilege:
     """What these runs used of what they had. Calls that were denied are no use of anything."""
     out = Privilege(runs=len(runs))
     offered: dict[str, Contract] = {}
@@ -70,7 +70,7 @@ def privilege(runs: Sequence[PlayedRun], policies: Sequence[Policy]) -> Privileg
     needed: set[str] = set()
     ranges: dict[tuple[str, str], Range] = {}
     asked: dict[str, set[str | None]] = {}
-    binder = Binder(policies)
+    binder = Binder(policies.of)
     bound: dict[str, Policies] = {}
     for run in runs:
         offered.update(run.contracts)

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from ..policy.model import Policy
 from ..policy.played import Binder, PlayedRun, decided
+from ..policy.standing import Standing
 from ..schema.tier import Tier
 from .statistics import lower_bound, runs_to_prove
 
@@ -80,10 +80,10 @@ class Evidence:
         return "too little evidence" if self.wrong == 0 else "stay"
 
 
-def promotion(runs: Sequence[PlayedRun], policies: Sequence[Policy]) -> list[Evidence]:
+def promotion(runs: Sequence[PlayedRun], policies: Standing) -> list[Evidence]:
     """The evidence for every tool that was called."""
     out: dict[str, Evidence] = {}
-    binder = Binder(policies)
+    binder = Binder(policies.of)
     for run in runs:
         side = binder.of(run)
         decisions = [decision for _, decision in decided(run, side)]

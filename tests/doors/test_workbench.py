@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -141,6 +143,92 @@ def test_a_baseline_that_is_none_fails_the_session(baseline: str, says: str, sho
     done = run(shop, f"--agent-policy-baseline={baseline}")
     assert done.ret == 1
     done.stdout.fnmatch_lines([f"ERROR: --agent-policy-baseline: *{says.replace('[', '[[]')}*"])
+
+
+STRICT = 'version: 1\npolicy: {id: strict, tool: payments.refund, rules: [{if: "amount_usd > 40", deny: true}]}\n'
+
+
+def copied(shop: pytest.Pytester, name: str = "before") -> Path:
+    """The case folder as it is, kept beside it."""
+    return Path(shutil.copytree(shop.path / "cases", shop.path / name))
+
+
+@pytest.mark.parametrize("suites", [True, False])
+@pytest.mark.parametrize(("older", "effect"), [(True, "newly allowed"), (False, "newly blocked")])
+def test_a_policy_file_that_only_one_side_has_was_absent_on_the_other(
+    older: bool, effect: str, suites: bool, shop: pytest.Pytester
+) -> None:
+    before = copied(shop)
+    side = before if older else shop.path / "cases"
+    (side / "strict.yaml").write_text(STRICT)
+    (side / "refunds.yaml").write_text(SUITE.replace("[./policy.yaml]", "[./policy.yaml, ./strict.yaml]"))
+    if not suites:
+        (before / "refunds.yaml").unlink()
+    said = run(shop, "--agent-policy-baseline=before").stdout
+    said.fnmatch_lines([f"*{effect}: 1 call in 1 run", "    refunds/larger (trial 1), call 1: *"])
+    alone = "before/strict.yaml: only the baseline has it" if older else "cases/strict.yaml: the baseline has it not"
+    said.fnmatch_lines([f"note: {alone}, under the cases of 2 runs"])
+    said.fnmatch_lines([f"*all runs, as the baseline decides: 2 runs,*policy blocks {int(older)}"])
+
+
+def test_files_of_one_name_are_told_apart_by_their_paths(shop: pytest.Pytester) -> None:
+    for name in ("a", "b"):
+        folder = shop.mkdir(f"cases/{name}")
+        for file in ("policy.yaml", "refunds.yaml", "agent.py"):
+            text = (shop.path / "cases" / file).read_text()
+            (folder / file).write_text(text.replace("suite: refunds", f"suite: {name}"))
+    for file in ("policy.yaml", "refunds.yaml", "agent.py"):
+        (shop.path / "cases" / file).unlink()
+    before = copied(shop)
+    (before / "a" / "policy.yaml").write_text((shop.path / "old.yaml").read_text())
+    said = run(shop, "--agent-policy-baseline=before").stdout
+    said.fnmatch_lines(
+        ["payments.refund/1 (cases/a/policy.yaml:5)", "    a/larger (trial 1), call 1: *ask support_manager -> allow*"]
+    )
+    said.fnmatch_lines(["1 newly allowed; 1 of 4 runs, 4 calls are affected"])
+    said = run(shop, "--agent-policy-baseline=old.yaml").stdout
+    said.fnmatch_lines(
+        ["ERROR: --agent-policy-baseline: old.yaml: it may stand for cases/a/policy.yaml or for cases/b/policy.yaml; *"]
+    )
+    assert run(shop, "cases/a", "--agent-policy-baseline=old.yaml").ret == 0
+    (before / "a" / "policy.yaml").rename(before / "policy.yaml")
+    shutil.rmtree(before / "b")
+    assert run(shop, "cases/a", "--agent-policy-baseline=before").ret == 0  # what ran tells which of them is meant
+
+
+def test_from_a_folder_below_the_rootdir(shop: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.makeini("[pytest]\nagentops_policy_baseline = old.yaml\n")
+    monkeypatch.chdir(shop.path / "cases")
+    newly = ["    refunds/larger (trial 1), call 1: payments.refund: ask support_manager -> allow (cases/refunds.yaml:*)"]
+    done = run(shop)  # an ini file names it from the rootdir, a person from where he stands
+    done.stdout.fnmatch_lines(newly)
+    assert done.ret == 0
+    run(shop, "--agent-policy-baseline=../old.yaml").stdout.fnmatch_lines(newly)
+    said = run(shop, "--agent-policy-baseline=old.yaml")
+    assert said.ret == 1
+    said.stdout.fnmatch_lines(["ERROR: *old.yaml: no such file or folder*"])
+
+
+def test_a_baseline_in_the_ini_file_fails_no_session_that_it_does_not_concern(shop: pytest.Pytester) -> None:
+    shop.makeini("[pytest]\nagentops_policy_baseline = before\n")
+    copied(shop)
+    other = shop.mkdir("cases/other")
+    (other / "other.yaml").write_text(
+        "version: 1\nagent: ./agent.py:agent\ncontracts: {look: {answers: [{result: 1}]}}\ncases: [{id: x, task: x}]\n"
+    )
+    (other / "agent.py").write_text("def agent(task, tools):\n    return tools.call('look')\n")
+    done = run(shop, "cases/other")
+    assert done.ret == 0
+    done.stdout.fnmatch_lines(["no run was played back: none is concerned"])
+    assert (shop.path / ".agentops" / "backtest.json").is_file()
+    policy = shop.path / "cases" / "policy.yaml"
+    policy.write_text(
+        POLICY + "  tests: [{name: x, args: {amount_usd: 60}, context: {customer_tier: pro}, expect: require_approval}]\n"
+    )
+    done = run(shop, "cases/policy.yaml")
+    assert done.ret == 0
+    done.stdout.fnmatch_lines(["no case ran, so nothing is played back"])
+    assert not (shop.path / ".agentops" / "backtest.json").exists()
 
 
 def test_suites_without_policies_load_nothing_of_it(shop: pytest.Pytester) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from pytest_agentops.policy.binding import Policies, bind
 from pytest_agentops.policy.decide import evaluate
 from pytest_agentops.policy.files import load_text
 from pytest_agentops.policy.model import Policy
+from pytest_agentops.policy.standing import Standing
 from pytest_agentops.schema.case import Principal
 from pytest_agentops.schema.contract import Contract
 from pytest_agentops.schema.policy import Decision, Request
@@ -62,3 +63,11 @@ def ask() -> Callable[..., Decision]:
         return evaluate(bound(*([texts] if isinstance(texts, str) else texts), **fields), asked)
 
     return ask
+
+
+def standing(policies: Iterable[Policy]) -> Standing:
+    """Policies at the places that their files are called by."""
+    files: dict[str, tuple[Policy, ...]] = {}
+    for policy in policies:
+        files[policy.file] = (*files.get(policy.file, ()), policy)
+    return Standing(files=files)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from pytest_agentops.policy.backtest import backtest
+from pytest_agentops.policy.backtest import Backtest
+from pytest_agentops.policy.backtest import backtest as backtest_of
 from pytest_agentops.policy.binding import bind
 from pytest_agentops.policy.decide import evaluate
 from pytest_agentops.policy.files import load_text
 from pytest_agentops.policy.model import Policy
-from pytest_agentops.policy.played import PlayedCall, PlayedRun, chosen, concerns, decided
-from pytest_agentops.policy.privilege import privilege
+from pytest_agentops.policy.played import PlayedCall, PlayedRun, decided
+from pytest_agentops.policy.privilege import Privilege
+from pytest_agentops.policy.privilege import privilege as privilege_of
+from pytest_agentops.policy.standing import Standing
 from pytest_agentops.schema.case import Principal
 from pytest_agentops.schema.contract import Contract
 
-from .conftest import FOUNDING, contract, policies_of, rules
+from .conftest import FOUNDING, contract, policies_of, rules, standing
 
 TOOLS = {
     "payments.refund": contract(scopes=("pay",)),
@@ -37,6 +41,14 @@ def run(name: str, *calls: PlayedCall, **fields: Any) -> PlayedRun:
         "cost_usd": Decimal("0.1"),
     }
     return PlayedRun(id=name, calls=calls, **(given | fields))
+
+
+def backtest(runs: Iterable[PlayedRun], before: Iterable[Policy], after: Iterable[Policy]) -> Backtest:
+    return backtest_of(runs, standing(before), standing(after))
+
+
+def privilege(runs: Sequence[PlayedRun], policies: Iterable[Policy]) -> Privilege:
+    return privilege_of(runs, standing(policies))
 
 
 def founding(change: str = "<= 50", file: str = "p0.yaml") -> list[Policy]:
@@ -94,20 +106,36 @@ def test_unknown_costs_and_verdicts_stay_unknown_and_unpinned_runs_are_said() ->
 
 
 def test_a_run_is_played_under_the_files_that_its_case_names() -> None:
-    mine, other = founding(file="cases/a/mine.yaml"), founding(file="cases/b/other.yaml")
-    named = run("a", call(45), policies=("./mine.yaml",))
-    assert chosen([*mine, *other], named) == tuple(mine)
-    assert concerns(mine, named)
-    assert not concerns(other, named)
-    assert chosen(founding(file="HEAD:old.yaml"), named) != ()  # one file is meant whatever it is called
-    found = backtest([named, run("b", call(45), policies=("./none.yaml",))], mine, founding("<= 30", "/tmp/mine.yaml"))
+    mine, other = founding(file="a/policy.yaml"), founding("<= 10", file="b/policy.yaml")
+    named = run("a", call(45), policies=("a/policy.yaml",))
+    assert standing([*mine, *other]).of(named) == tuple(mine)
+    assert standing(mine).concerns(named)
+    assert not standing(other).concerns(named)
+    found = backtest(
+        [named, run("b", call(45), policies=("none.yaml",))],
+        [*mine, *other],
+        [*founding("<= 30", "a/policy.yaml"), *other],
+    )
     assert (found.runs, found.unconcerned, len(found.changed)) == (1, 1, 1)
 
 
 def test_other_files_of_the_case_hold_on_both_sides() -> None:
-    strict = load_text(rules('{if: "amount_usd > 40", deny: true}', more="id: s"), file="cases/strict.yaml").policies
-    named = run("a", call(45), policies=("./p0.yaml", "./strict.yaml"), own=(*founding(), *strict))
+    strict = load_text(rules('{if: "amount_usd > 40", deny: true}', more="id: s"), file="strict.yaml").policies
+    named = run("a", call(45), policies=("p0.yaml", "strict.yaml"), own={"p0.yaml": tuple(founding()), "strict.yaml": strict})
     assert backtest([named], founding(), founding("<= 30")).changed == []
+
+
+def test_a_file_that_only_one_side_has_was_absent_on_the_other_and_is_told() -> None:
+    strict = load_text(rules('{if: "amount_usd > 40", deny: true}', more="id: s"), file="cases/strict.yaml").policies
+    policies = tuple(founding(file="cases/p.yaml"))
+    whole = Standing(files={"cases/p.yaml": policies, "cases/strict.yaml": strict}, folders=("cases",))
+    part = Standing(files={"cases/p.yaml": policies}, folders=("cases",))
+    named = run("a", call(45), policies=("cases/p.yaml", "cases/strict.yaml"), own=whole.files)
+    added, removed = backtest_of([named], part, whole), backtest_of([named], whole, part)
+    assert ([c.effect for c in added.changed], [c.effect for c in removed.changed]) == (["newly blocked"], ["newly allowed"])
+    assert added.notes == ["cases/strict.yaml: the baseline has it not, under the cases of 1 run"]
+    assert removed.notes == ["cases/strict.yaml: only the baseline has it, under the cases of 1 run"]
+    assert backtest_of([named], whole.without(), whole).notes == []
 
 
 def test_privilege_names_what_was_never_needed_and_a_policy_that_is_enough() -> None:

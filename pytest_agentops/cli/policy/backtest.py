@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 from ...errors import AgentOpsError
 from ...schema.sentences import count
 from .markdown import cell
-from .recorded import add_recorded, recorded_runs
-from .sources import add_paths, facts_of, policies_in, policy_files, write_out
-from .versions import side
+from .recorded import add_recorded, named_by, recorded_runs
+from .sources import add_paths, facts_of, policy_files, write_out
+from .versions import now, side, standing, with_gone
 
 if TYPE_CHECKING:
     from ...policy.backtest import Backtest, Changed, Numbers
     from ...policy.model import Policy
     from ...policy.played import PlayedRun
+    from ...policy.standing import Files, Standing
+    from .versions import Side
 
 NAME = "backtest"
 HELP = "what changed policies would have done to recorded runs"
@@ -38,15 +40,15 @@ def run(options: argparse.Namespace) -> int:
     from ...policy.backtest import backtest
 
     files = policy_files(options.paths)
-    after = policies_in(files)
-    if not after:
+    after = now(options.paths, files)
+    if not after.files:
         raise AgentOpsError("there are no policies to test")
-    before: Sequence[Policy] = side(options.baseline).policies if options.baseline else ()
+    old = side(options.baseline) if options.baseline else None
     facts = facts_of(options, options.paths, files)
     runs = recorded_runs(options, facts)
-    if before:
-        for_these_tools(before, runs, options.baseline)
-    found = backtest(runs, before, after)
+    if old is not None:
+        for_these_tools(old.policies, runs, old.name)
+    found = backtest(runs, *sides(old, after, named_by(runs)))
     found.notes = [*facts.notes, *found.notes]
     if options.format == "json":
         from ...schema.values import dumps
@@ -56,6 +58,22 @@ def run(options: argparse.Namespace) -> int:
         text = "\n".join(lines(found) if options.format == "text" else markdown(found))
     write_out(options.output, text)
     return 0
+
+
+def sides(old: Side | None, after: Standing, named: Files) -> tuple[Standing, Standing]:
+    """Both versions at the places of the files that cases name."""
+    from ...policy.standing import fitted, instead
+
+    new = fitted(after, named)
+    if old is None:
+        return (new or after).without(), new or after
+    given = standing(old)
+    before = fitted(given, named)
+    if new is None and before is not None:
+        new = instead(after, before)
+    elif before is None and new is not None:
+        before = fitted(given, new.files) or instead(given, new)
+    return with_gone(before or given), with_gone(new or after)
 
 
 def for_these_tools(before: Sequence[Policy], runs: Sequence[PlayedRun], name: str) -> None:

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import AgentOpsError
 from ...schema.sentences import count
-from .recorded import add_recorded, recorded_runs
+from .recorded import add_recorded, named_by, recorded_runs
 from .sources import Facts, add_paths, facts_of, policies_in, policy_files, write_out
+from .versions import now
 
 if TYPE_CHECKING:
     from ...policy.coverage import Covered, PointKind, Share
     from ...policy.model import Policy
+    from ...policy.standing import Standing
     from ...schema.policy import Request
 
 NAME = "coverage"
@@ -60,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
         raise AgentOpsError("there are no policies, nothing can be covered")
     facts = facts_of(options, options.paths, files)
     by_tests = _by_tests(policies, facts)
-    by_runs = _by_runs(policies, facts, options) if options.results or options.transcripts else None
+    by_runs = _by_runs(now(options.paths, files), policies, facts, options) if options.results or options.transcripts else None
     if options.of == "runs" and by_runs is None:
         raise AgentOpsError("--of runs: name them with --results or --transcripts")
     judged = by_tests if options.of == "tests" or by_runs is None else by_runs
@@ -85,13 +87,25 @@ def _by_tests(policies: Sequence[Policy], facts: Facts) -> list[Covered]:
     ]
 
 
-def _by_runs(policies: Sequence[Policy], facts: Facts, options: argparse.Namespace) -> list[Covered]:
-    from ...policy.played import Binder, concerns, decided
+def _by_runs(given: Standing, every: Sequence[Policy], facts: Facts, options: argparse.Namespace) -> list[Covered]:
+    from ...policy.played import Binder, decided
+    from ...policy.standing import fitted
 
-    binder = Binder(policies)
-    runs = [run for run in recorded_runs(options, facts) if concerns(policies, run)]
-    calls = [request for run in runs for request, _ in decided(run, binder.of(run))]
-    return [covered for policy in policies for covered in _each(policy, policies, facts, calls)]
+    runs = recorded_runs(options, facts)
+    under = fitted(given, named_by(runs)) or given
+    binder = Binder(under.of)
+    calls: dict[str, list[Request]] = {place: [] for place in under.files}
+    for run in runs:
+        mine = [place for place in under.places(run) if place in calls]
+        requests = [request for request, _ in decided(run, binder.of(run))] if mine else []
+        for place in mine:  # another suite's calls exercise nothing of this file
+            calls[place] += requests
+    return [
+        covered
+        for place, policies in under.files.items()
+        for policy in policies
+        for covered in _each(policy, every, facts, calls[place])
+    ]
 
 
 def _each(policy: Policy, policies: Sequence[Policy], facts: Facts, calls: Sequence[Request]) -> Iterator[Covered]:

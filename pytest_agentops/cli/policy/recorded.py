@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import AgentOpsError, CaseFileError
-from .sources import Facts, contracts_of, facts_of, mapping, moment, policies_in, policy_files, shown
+from .sources import Facts, contracts_of, facts_of, mapping, moment, policy_files, shown
+from .versions import now, place_of
 
 if TYPE_CHECKING:
     from ...policy.model import Policy
     from ...policy.played import PlayedCall, PlayedRun
+    from ...policy.standing import Standing
     from ...schema.case import Case
     from ...schema.contract import Contract
 
@@ -33,7 +35,7 @@ def recorded_runs(options: argparse.Namespace, facts: Facts) -> list[PlayedRun]:
     """The runs; contracts that they tell of are added to the facts. Raises `AgentOpsError` where there is none."""
     runs: list[PlayedRun] = []
     if options.results:
-        runs += _from_results(options.results, facts)
+        runs += from_results(options.results, _rootdir(options.results), facts)
     if options.transcripts:
         runs += _from_transcripts(options, facts)
     if not runs:
@@ -41,19 +43,33 @@ def recorded_runs(options: argparse.Namespace, facts: Facts) -> list[PlayedRun]:
     return runs
 
 
-def concerned_runs(options: argparse.Namespace) -> tuple[list[Policy], list[PlayedRun], Facts]:
+def concerned_runs(options: argparse.Namespace) -> tuple[Standing, list[PlayedRun], Facts]:
     """The policies that were named, the recorded runs whose cases name one of their files, and what is known around them."""
-    from ...policy.played import concerns
+    from ...policy.standing import fitted
 
     files = policy_files(options.paths)
-    policies, facts = policies_in(files), facts_of(options, options.paths, files)
-    return policies, [run for run in recorded_runs(options, facts) if concerns(policies, run)], facts
+    facts = facts_of(options, options.paths, files)
+    runs, given = recorded_runs(options, facts), now(options.paths, files)
+    mine = fitted(given, named_by(runs)) or given
+    return mine, [run for run in runs if mine.concerns(run)], facts
+
+
+def named_by(runs: Iterable[PlayedRun]) -> dict[str, tuple[Policy, ...]]:
+    """The policy files that the cases of the runs name, as they are now."""
+    return {place: policies for run in runs for place, policies in run.own.items()}
 
 
 # --- results
 
 
-def _from_results(path: Path, facts: Facts) -> Iterator[PlayedRun]:
+def _rootdir(results: Path) -> Path:
+    """Where the names of a results file start: its session wrote it below `.agentops`; elsewhere nobody says, so here."""
+    whole = results.absolute()
+    return next((folder.parent for folder in whole.parents if folder.name == ".agentops"), Path.cwd())
+
+
+def from_results(path: Path, root: Path, facts: Facts) -> Iterator[PlayedRun]:
+    """The runs of a results file, in which files are named from the rootdir."""
     from ...reports.results import load
 
     known = {(case.suite, case.id, case.variant): case for case in facts.cases}
@@ -62,25 +78,25 @@ def _from_results(path: Path, facts: Facts) -> Iterator[PlayedRun]:
         suite, ident = found["suite"], str(found["id"]).rpartition("/")[2]
         key = (suite, ident, found.get("variant"))
         if key not in known:
-            known |= _cases_of(str(found.get("file", "")), facts, unknown)
+            known |= _cases_of(str(found.get("file", "")), root, facts, unknown)
         case = known.get(key)
         name = found["id"] + (f"~{found['variant']}" if found.get("variant") else "")
         if case is None and name not in unknown:
             unknown.add(name)
             facts.notes.append(f"{name}: its suite does not load, so its context and principal are not known")
         for trial in found.get("trials", ()):
-            yield _run(name, trial, case, f"{found.get('file', path.as_posix())}:{found.get('line', 1)}", facts)
+            yield _run(name, trial, case, f"{found.get('file', path.as_posix())}:{found.get('line', 1)}", root, facts)
 
 
-def _cases_of(file: str, facts: Facts, failed: set[str]) -> dict[tuple[str, str, str | None], Case]:
+def _cases_of(file: str, root: Path, facts: Facts, failed: set[str]) -> dict[tuple[str, str, str | None], Case]:
     """The cases of the suite file that a result names; once."""
     from ...loading.suite import load_suite
 
-    if not file or file in failed or not Path(file).is_file() or not file.endswith((".yaml", ".yml")):
+    if not file or file in failed or not (root / file).is_file() or not file.endswith((".yaml", ".yml")):
         return {}
     failed.add(file)
     try:
-        cases = [variant.case() for variant in load_suite(Path(file), Path.cwd()).variants]
+        cases = [variant.case() for variant in load_suite(root / file, root).variants]
         for case in cases[:1]:
             facts.contracts_by_suite.setdefault(case.suite, dict(contracts_of(case, facts.notes)))
     except (CaseFileError, AgentOpsError) as problem:
@@ -90,7 +106,7 @@ def _cases_of(file: str, facts: Facts, failed: set[str]) -> dict[tuple[str, str,
     return {(case.suite, case.id, case.variant): case for case in cases}
 
 
-def _run(name: str, trial: dict[str, Any], case: Case | None, place: str, facts: Facts) -> PlayedRun:
+def _run(name: str, trial: dict[str, Any], case: Case | None, place: str, root: Path, facts: Facts) -> PlayedRun:
     from ...policy.played import PlayedRun
     from ...schema.case import Principal
 
@@ -102,7 +118,7 @@ def _run(name: str, trial: dict[str, Any], case: Case | None, place: str, facts:
         calls=tuple(_call(call) for call in trial.get("calls", ())),
         context=(fields.context if fields is not None else None) or {},
         principal=(fields.principal if fields is not None else None) or Principal(),
-        now=_time(fields.clock) if fields is not None and fields.clock else _recorded_at(trial),
+        now=_time(fields.clock) if fields is not None and fields.clock else _recorded_at(trial, root),
         success=bool(trial["success"]) if "success" in trial else None,
         cost_usd=None if cost is None else Decimal(cost),
         interventions=tuple(trial.get("interventions") or ()),
@@ -110,37 +126,41 @@ def _run(name: str, trial: dict[str, Any], case: Case | None, place: str, facts:
         pinned=bool((trial.get("pins") or {}).get("policy")),
         place=place,
         contracts=facts.contracts_by_suite.get(case.suite, {}) if case is not None else {},
-        policies=None if case is None else tuple(case.fields.policies or ()),
-        own=() if case is None else _own(case, facts),
+        policies=None if case is None else tuple(_policies_of(case)),
+        own={} if case is None else {place: _read(path, facts) for place, path in _policies_of(case).items()},
+        suite="" if case is None else place_of(Path(case.base_dir) / Path(case.file).name),
     )
 
 
-def _own(case: Case, facts: Facts) -> tuple[Policy, ...]:
-    """The policies of the files that the case names, as they are now; a file with mistakes is noted."""
+def _policies_of(case: Case) -> dict[str, Path]:
+    """The policy files that the case names, by their places."""
+    paths = [Path(case.base_dir) / ref for ref in case.fields.policies or ()]
+    return {place_of(path): path for path in paths}
+
+
+def _read(path: Path, facts: Facts) -> tuple[Policy, ...]:
+    """The policies of a file that a case names, as they are now; read once, and noted where it has mistakes."""
     from ...policy.files import load
 
-    found: list[Policy] = []
-    for ref in case.fields.policies or ():
-        path = (Path(case.base_dir) / ref).resolve()
-        if path not in facts.policies:
-            try:
-                facts.policies[path] = load(path, Path.cwd()).policies
-            except CaseFileError as problem:
-                facts.policies[path] = ()
-                facts.notes.append(f"{shown(path)} does not load: {str(problem).splitlines()[0]}")
-        found += facts.policies[path]
-    return tuple(found)
+    path = Path(place_of(path))
+    if path not in facts.policies:
+        try:
+            facts.policies[path] = load(path, Path.cwd()).policies
+        except CaseFileError as problem:
+            facts.policies[path] = ()
+            facts.notes.append(f"{shown(path)} does not load: {str(problem).splitlines()[0]}")
+    return facts.policies[path]
 
 
-def _recorded_at(trial: dict[str, Any]) -> dt.datetime | None:
+def _recorded_at(trial: dict[str, Any], root: Path) -> dt.datetime | None:
     """The clock of the recording that was replayed: windows saw it."""
     from ...tape.cassette import read
 
     cassette = trial.get("cassette")
-    if not isinstance(cassette, str) or not (Path(cassette) / "tools.yaml").is_file():
+    if not isinstance(cassette, str) or not (root / cassette / "tools.yaml").is_file():
         return None
     try:
-        clock = read(Path(cassette) / "tools.yaml").clock
+        clock = read(root / cassette / "tools.yaml").clock
     except AgentOpsError:
         return None
     return None if clock is None else _time(clock)
@@ -234,4 +254,4 @@ def _contracts(facts: Facts, declared: dict[str, Any], called: dict[str, None], 
         )
 
 
-__all__ = ["add_recorded", "concerned_runs", "recorded_runs"]
+__all__ = ["add_recorded", "concerned_runs", "from_results", "named_by", "recorded_runs"]

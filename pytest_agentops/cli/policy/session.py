@@ -2,50 +2,55 @@
 
 from __future__ import annotations
 
-import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...errors import AgentOpsError
+from ...errors import AgentOpsError, CaseFileError
 from .backtest import for_these_tools
-from .recorded import recorded_runs
-from .sources import Facts
-from .versions import side
+from .recorded import from_results, named_by
+from .sources import Facts, policy_files
+from .versions import Side, now, side, standing, with_gone
 
 if TYPE_CHECKING:
     from ...policy.backtest import Backtest
-    from ...policy.model import Policy
     from ...policy.played import PlayedRun
 
 
-def play_back(results: Path, baseline: str) -> Backtest:
-    """Play the runs back. Files of the baseline stand for those of the same names that cases name; others hold on both sides."""
-    from ...policy.backtest import backtest
+def play_back(results: Path, baseline: str, *, at: Path, rootdir: Path, cases: Sequence[Path]) -> Backtest:
+    """Play the runs back under the baseline, which is named from `at`; `cases` are the case folders.
+
+    A file that the baseline does not speak of (it lies outside of its folder) holds on both sides.
+    """
+    from ...policy.backtest import Backtest, backtest
+    from ...policy.standing import Standing, fitted
 
     facts = Facts()
-    before = side(baseline).policies
-    if not results.is_file():
-        raise AgentOpsError("no case ran, there is nothing to play back")
-    runs = recorded_runs(argparse.Namespace(results=results, transcripts=None), facts)
-    for_these_tools(before, runs, baseline)
-    after = _same_files(before, runs)
-    if not after:
-        names = ", ".join(sorted({policy.file for policy in before}))
-        raise AgentOpsError(f"{baseline}: no case names a policy file that is called like one of it ({names})")
-    found = backtest(runs, before, after)
-    found.notes = [*facts.notes, *found.notes]
-    return found
+    old = side(baseline, at)
+    runs = list(from_results(results, rootdir, facts))
+    named = named_by(runs)
+    found = fitted(standing(old), named)
+    if found is None:
+        _fits_elsewhere(old, runs, cases)
+        return Backtest(unconcerned=len(runs), notes=facts.notes)
+    before = with_gone(found)
+    after = Standing(files={place: mine for place, mine in named.items() if before.covers(place)}, folders=before.folders)
+    for_these_tools(old.policies, [run for run in runs if before.concerns(run) or after.concerns(run)], baseline)
+    out = backtest(runs, before, after)
+    out.notes = [*facts.notes, *out.notes]
+    return out
 
 
-def _same_files(before: tuple[Policy, ...], runs: list[PlayedRun]) -> list[Policy]:
-    """The policies of now in files that the baseline has, too; of a single file with another name, those of the same ids."""
-    from ...policy.played import file_name
+def _fits_elsewhere(old: Side, runs: Sequence[PlayedRun], cases: Sequence[Path]) -> None:
+    """Cases that the baseline does not concern may have run alone; one that stands for no policy file at all is a mistake."""
+    from ...policy.standing import fitted
 
-    now = {policy.where: policy for run in runs for policy in run.own}
-    names = {file_name(policy.file) for policy in before}
-    same = [policy for policy in now.values() if file_name(policy.file) in names]
-    if same or len(names) > 1:
-        return same
-    ids = {policy.id for policy in before}
-    files = {policy.file for policy in now.values() if policy.id in ids}
-    return [policy for policy in now.values() if policy.file in files]
+    folders = [folder for folder in cases if folder.is_dir()]
+    try:
+        if fitted(standing(old), now(folders, policy_files(folders)).files) is not None:
+            return
+    except CaseFileError:  # the cases that did not run have mistakes of their own
+        pass
+    for_these_tools(old.policies, runs, old.name)
+    names = ", ".join(sorted({policy.file for policy in old.policies}))
+    raise AgentOpsError(f"{old.name}: no case names a policy file that is called like one of it ({names})")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -148,6 +149,53 @@ def test_coverage_of_tests_and_runs_apart(ran: Path, policy: Run) -> None:
     found = json.loads(policy("coverage", *RESULTS, "--format", "json")[1])
     assert (found["tests"][0]["calls"], found["runs"][0]["calls"]) == (2, 3)
     assert found["tests"][0]["cells"]["total"] == 30
+
+
+def test_the_calls_of_another_suite_exercise_nothing(ran: Path, policy: Run) -> None:
+    other = (ran / "cases" / "refunds.yaml").read_text().replace("suite: refunds", "suite: other")
+    (ran / "cases" / "other").mkdir()
+    (ran / "cases" / "other" / "other.yaml").write_text(other)
+    (ran / "cases" / "other" / "policy.yaml").write_text(FOUNDING.replace("policy:", "policy:\n  id: other"))
+    asked = result("small", 60)
+    write_results(ran, result("small", 20), {**asked, "id": "other/small", "suite": "other", "file": "cases/other/other.yaml"})
+    found = json.loads(policy("coverage", *RESULTS, "--format", "json")[1])["runs"]
+    assert {one["policy"]: (one["calls"], one["rules"]["covered"]) for one in found} == {
+        "payments.refund": (1, 2),
+        "other": (1, 2),
+    }
+    out = policy("coverage", *RESULTS)[1]
+    assert "no run ever exercised: rule payments.refund/3 decides (cases/policy.yaml:9)" in out
+    assert "no run ever exercised: rule other/1 decides (cases/other/policy.yaml:6)" in out
+
+
+def test_the_suites_of_an_older_revision_say_who_was_under_what(ran: Path, policy: Run) -> None:
+    suite = ran / "cases" / "refunds.yaml"
+    today = suite.read_text()
+    strict = FOUNDING.replace("policy:", "policy:\n  id: strict").replace("allow: true", "deny: true")
+    (ran / "cases" / "strict.yaml").write_text(strict)
+    suite.write_text(today.replace("[./policy.yaml]", "[./policy.yaml, ./strict.yaml]"))
+    git = ["git", "-c", "user.name=x", "-c", "user.email=x@y.z"]
+    for words in (["init", "-q"], ["add", "cases"], ["commit", "-qm", "x"]):
+        subprocess.run([*git, *words], check=True)
+    (ran / "cases" / "strict.yaml").unlink()
+    suite.write_text(today)
+    out = policy("backtest", "cases", "--baseline", "HEAD:cases", *RESULTS)[1]
+    assert "note: HEAD:cases/strict.yaml: only the baseline has it, under the cases of 2 runs" in out
+    assert "3 newly allowed; 2 of 2 runs, 3 calls are affected" in out
+
+
+def test_from_a_folder_below_the_rootdir(ran: Path, policy: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ran / "cases")
+    words = ("backtest", "policy.yaml", "--baseline", "../old.yaml", "--results", "../.agentops/results.json")
+    out = policy(*words)[1]
+    assert "1 newly allowed; 1 of 2 runs, 3 calls are affected" in out
+    assert "does not load" not in out
+
+
+def test_a_single_file_stands_for_the_other_whatever_it_is_called(ran: Path, policy: Run) -> None:
+    (ran / "new.yaml").write_text((ran / "old.yaml").read_text().replace("policy:", "policy:\n  id: renamed"))
+    for words in (("new.yaml", "--baseline", "cases/policy.yaml"), ("cases/policy.yaml", "--baseline", "new.yaml")):
+        assert "1 of 2 runs, 3 calls are affected" in policy("backtest", *words, "--suite", "cases/refunds.yaml", *RESULTS)[1]
 
 
 def test_a_minimum_is_compared_unrounded_and_what_cannot_be_reached_is_named(ran: Path, policy: Run) -> None:
