@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 from ..schema.policy import Decision
 from ..schema.sentences import count
 from .compared import direction
-from .played import Binder, PlayedCall, PlayedRun, decided
+from .played import Binder, Judged, PlayedCall, PlayedRun, decided
 from .standing import Standing
 
 Effect: TypeAlias = Literal["newly blocked", "newly allowed", "newly asked", "asked otherwise"]
@@ -117,12 +117,12 @@ def backtest(runs: Iterable[PlayedRun], before: Standing, after: Standing) -> Ba
     same: list[_Seen] = []
     apart: list[_Seen] = []
     played: list[PlayedRun] = []
+    untold: dict[str, int] = {}
     for run in runs:
         if not before.concerns(run) and not after.concerns(run):
             out.unconcerned += 1
             continue
-        was = [decision for _, decision in decided(run, old_side.of(run))]
-        now = [decision for _, decision in decided(run, new_side.of(run))]
+        was, now = _known(list(decided(run, old_side.of(run))), list(decided(run, new_side.of(run))), untold)
         played.append(run)
         changed = list(_changes(run, was, now))
         out.changed += changed
@@ -138,6 +138,7 @@ def backtest(runs: Iterable[PlayedRun], before: Standing, after: Standing) -> Ba
     out.blocks = _numbers(every).policy_blocks, _numbers(new).policy_blocks
     out.interventions = _numbers(every).interventions, _numbers(new).interventions
     out.notes += _notes(played, before, after)
+    out.notes += [f"{count(n, 'call')} cannot be judged: {name} was not recorded" for name, n in sorted(untold.items())]
     return out
 
 
@@ -160,15 +161,28 @@ def _notes(played: Sequence[PlayedRun], before: Standing, after: Standing) -> It
 @dataclass(frozen=True, slots=True)
 class _Seen:
     run: PlayedRun
-    decisions: Sequence[Decision]
+    judged: Sequence[Judged]
 
 
-def _changes(run: PlayedRun, was: Sequence[Decision], now: Sequence[Decision]) -> Iterable[Changed]:
+def _known(was: Sequence[Judged], now: Sequence[Judged], untold: dict[str, int]) -> tuple[Sequence[Judged], Sequence[Judged]]:
+    """Without the calls that one of the sides cannot judge; they are counted by what was not recorded."""
+    known: list[tuple[Judged, Judged]] = []
+    for one, other in zip(was, now, strict=True):
+        missing = dict.fromkeys((*one.unknown, *other.unknown))
+        untold.update({name: untold.get(name, 0) + 1 for name in missing})
+        known += [] if missing else [(one, other)]
+    return [one for one, _ in known], [other for _, other in known]
+
+
+def _changes(run: PlayedRun, was: Sequence[Judged], now: Sequence[Judged]) -> Iterable[Changed]:
     diverged = False
-    for number, (call, before, after) in enumerate(zip(run.calls, was, now, strict=True), start=1):
+    for one, other in zip(was, now, strict=True):
+        before, after = one.decision, other.decision
         effect = _effect(before, after)
         if effect is not None:
-            yield Changed(run=run, number=number, call=call, effect=effect, before=before, after=after, after_divergence=diverged)
+            yield Changed(
+                run=run, number=one.number, call=one.call, effect=effect, before=before, after=after, after_divergence=diverged
+            )
             diverged = True
 
 
@@ -186,7 +200,7 @@ def _numbers(seen: Sequence[_Seen]) -> Numbers:
         judged=sum(one.run.success is not None for one in seen),
         successes=sum(bool(one.run.success) for one in seen),
         cost_usd=sum(known, Decimal(0)) if len(known) == len(costs) else None,
-        interventions=sum(any(d.verdict == "require_approval" for d in one.decisions) for one in seen),
-        policy_blocks=sum(d.verdict == "deny" for one in seen for d in one.decisions),
-        calls=sum(len(one.decisions) for one in seen),
+        interventions=sum(any(j.decision.verdict == "require_approval" for j in one.judged) for one in seen),
+        policy_blocks=sum(j.decision.verdict == "deny" for one in seen for j in one.judged),
+        calls=sum(len(one.run.calls) for one in seen),
     )

@@ -76,7 +76,8 @@ def privilege(runs: Sequence[PlayedRun], policies: Standing) -> Privilege:
         offered.update(run.contracts)
         granted.update(dict.fromkeys(run.principal.scopes))
         side = binder.of(run)
-        for call, (_, decision) in zip(run.calls, decided(run, side), strict=True):
+        for judged in decided(run, side):
+            call, decision = judged.call, judged.decision
             offered.setdefault(call.tool, Contract(name=call.tool, open=True))
             if decision.verdict == "deny" or not call.reached:
                 continue

@@ -86,14 +86,14 @@ def promotion(runs: Sequence[PlayedRun], policies: Standing) -> list[Evidence]:
     binder = Binder(policies.of)
     for run in runs:
         side = binder.of(run)
-        decisions = [decision for _, decision in decided(run, side)]
+        denied = {judged.number for judged in decided(run, side) if judged.decision.verdict == "deny" and not judged.unknown}
         for name in dict.fromkeys(call.tool for call in run.calls):
-            mine = [(call, d) for call, d in zip(run.calls, decisions, strict=True) if call.tool == name]
+            mine = [(number, call) for number, call in enumerate(run.calls, start=1) if call.tool == name]
             tool = side.tools[name]
             found = out.setdefault(name, Evidence(tool=name, tier=int(tool.tier), writes=tool.contract.writes))
             kinds = {str(act.get("kind")) for act in run.interventions if act.get("tool") == name}
             changed = bool(kinds & set(CHANGED))
-            blocked = any(call.decision == "deny" or (call.decision is None and d.verdict == "deny") for call, d in mine)
+            blocked = any(call.decision == "deny" or (call.decision is None and n in denied) for n, call in mine)
             found.runs += 1
             found.calls += len(mine)
             found.judged += run.success is not None
@@ -102,7 +102,7 @@ def promotion(runs: Sequence[PlayedRun], policies: Standing) -> list[Evidence]:
             found.changed += changed
             found.blocked += blocked
             found.stepped_in += changed or blocked
-            found.failed += any(call.failed and call.reached for call, _ in mine)
+            found.failed += any(call.failed and call.reached for _, call in mine)
             found.wrong += changed or blocked or run.success is not True
     return [out[name] for name in sorted(out)]
 

@@ -196,6 +196,45 @@ def test_files_of_one_name_are_told_apart_by_their_paths(shop: pytest.Pytester) 
     assert run(shop, "cases/a", "--agent-policy-baseline=before").ret == 0  # what ran tells which of them is meant
 
 
+PAYING = """\
+version: 1
+suite: refunds
+agent: ./agent.py:agent
+policies: [./policy.yaml]
+contracts:
+  pay:
+    parameters: {type: object, properties: {amount: {type: number}, key: {type: string}}, required: [amount]}
+    effect: write
+    tier: 2
+    idempotency_key: key
+    answers: [{result: paid}]
+cases:
+  - {id: invalid, task: "x1 20-2", approvals: [{role: m, by: dana, decision: approve}]}
+  - {id: repeated, task: "300-1 300-1", approvals: [{role: m, by: dana, decision: approve}]}
+  - {id: rejected, task: "300-1 300-2", approvals: [{role: m, by: d, decision: reject}, {role: m, by: d, decision: approve}]}
+"""
+
+
+def test_what_came_to_no_policy_then_is_not_judged_now(shop: pytest.Pytester) -> None:
+    """Refused by the contract, repeated with its key, rejected by a person: under the same policies nothing is blocked."""
+    cases = shop.path / "cases"
+    (cases / "policy.yaml").write_text(
+        "version: 1\npolicy:\n  tool: pay\n  rules:\n    - {require_approval: m}\n"
+        "    - limit: {sum: args.amount, per: session, max: 500}\n    - {if: 'session.steps > 5', deny: true}\n"
+    )
+    (cases / "refunds.yaml").write_text(PAYING)
+    (cases / "agent.py").write_text(
+        "def agent(task, tools):\n    for word in task.text.split():\n        amount, _, key = word.partition('-')\n"
+        "        tools.attempt('pay', {'amount': int(amount) if amount.isdigit() else amount, **({'key': key} if key else {})})\n"
+    )
+    copied(shop)
+    done = run(shop, "--agent-policy-baseline=before")
+    done.assert_outcomes(passed=3)
+    done.stdout.fnmatch_lines(
+        ["*all runs, as the baseline decides: 3 runs,*policy blocks 0", "nothing is decided otherwise: 3 runs, 6 calls"]
+    )
+
+
 def test_from_a_folder_below_the_rootdir(shop: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     shop.makeini("[pytest]\nagentops_policy_baseline = old.yaml\n")
     monkeypatch.chdir(shop.path / "cases")

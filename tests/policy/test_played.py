@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
+
+import pytest
 
 from pytest_agentops.policy.backtest import Backtest
 from pytest_agentops.policy.backtest import backtest as backtest_of
@@ -86,8 +89,51 @@ def test_blocks_and_other_people_and_what_comes_after_a_divergence() -> None:
 
 def test_limits_see_the_sums_of_the_run() -> None:
     limited = policies_of(rules("{require_approval: m}", "{limit: {sum: amount_usd, max: 50}}"))
-    verdicts = [d.verdict for _, d in decided(run("a", call(30), call(30), call(20)), bind(limited, TOOLS))]
+    verdicts = [d.decision.verdict for d in decided(run("a", call(30), call(30), call(20)), bind(limited, TOOLS))]
     assert verdicts == ["require_approval", "deny", "require_approval"]
+
+
+@pytest.mark.parametrize(
+    ("first", "verdicts"),
+    [
+        ({"decision": "invalid", "reason": "schema_invalid", "reached": False}, ["require_approval"]),
+        ({"decision": "allow", "repeated": True, "reached": False}, ["require_approval"]),
+        ({"decision": "budget", "reason": "budget_exceeded", "reached": False}, ["require_approval"]),
+        ({"decision": "rejected", "reason": "approval_rejected", "reached": False}, ["require_approval"] * 2),
+        ({"decision": "deny", "reason": "approval_timeout", "reached": False}, ["require_approval"] * 2),
+        ({"decision": "deny", "reason": "audit_unavailable", "reached": False}, ["require_approval"] * 2),
+        ({"decision": "deny", "reason": "rule", "reached": False}, ["require_approval", "deny"]),
+        ({"decision": "approved"}, ["require_approval", "deny"]),
+    ],
+)
+def test_limits_are_charged_for_what_reached_the_tool_and_nothing_is_said_of_what_came_to_no_policy(
+    first: dict[str, Any], verdicts: list[str]
+) -> None:
+    limited = policies_of(rules("{require_approval: m}", "{limit: {sum: amount_usd, max: 50}}"))
+    played = run("a", call(30, **first), call(30, decision="approved"))
+    assert [d.decision.verdict for d in decided(played, bind(limited, TOOLS))] == verdicts
+
+
+def test_what_people_rejected_is_charged_where_nobody_is_asked_any_more() -> None:
+    limited = policies_of(rules("{allow: true}", "{limit: {sum: args.amount_usd, max: 50}}", more="tier: 2"))
+    rejected = call(30, tool="email.send", decision="rejected", reason="approval_rejected", reached=False)
+    side = bind([replace(p, tool="email.send", override_tier="T-1") for p in limited], TOOLS)
+    assert [d.decision.verdict for d in decided(run("a", rejected, call(30, tool="email.send")), side)] == ["allow", "deny"]
+
+
+def test_rules_about_what_was_not_recorded_are_not_judged() -> None:
+    plain = policies_of(rules("{require_approval: m}"))
+    steps = policies_of(rules('{if: "session.steps > 1", deny: true}', "{require_approval: m}"))
+    calls = [call(30), call(30), call(30)]
+    unknown = backtest([run("a", *calls)], plain, steps)
+    assert (unknown.changed, unknown.blocks) == ([], (0, 0))
+    assert unknown.notes == ["3 calls cannot be judged: session.steps was not recorded"]
+    known = backtest([run("a", *calls, without_model=True)], plain, steps)
+    assert ([(c.number, c.effect) for c in known.changed], known.notes) == ([(3, "newly blocked")], [])
+    paid = policies_of(rules('{if: "session.usd > 1 or session.tokens > 0", deny: true}', "{require_approval: m}"))
+    priced = {**TOOLS, "payments.refund": contract(scopes=("pay",), cost_usd=Decimal("0.6"))}
+    known = backtest([run("a", *calls, without_model=True, contracts=priced)], plain, paid)
+    assert [c.number for c in known.changed] == [3]
 
 
 def test_counterfactual_runs_are_in_no_number() -> None:
@@ -148,8 +194,8 @@ def test_privilege_names_what_was_never_needed_and_a_policy_that_is_enough() -> 
     enough = load_text(found.enough, file="enough.yaml").policies
     side = bind(enough, TOOLS)
     for one in runs[:2]:
-        assert [evaluate(side, request).verdict for request, _ in decided(one, side)] == ["allow"] * len(one.calls)
-    assert [d.verdict for _, d in decided(run("d", call(41), call(1, "email.send")), side)] == ["require_approval", "deny"]
+        assert [evaluate(side, judged.request).verdict for judged in decided(one, side)] == ["allow"] * len(one.calls)
+    assert [d.decision.verdict for d in decided(run("d", call(41), call(1, "email.send")), side)] == ["require_approval", "deny"]
 
 
 def test_what_people_agreed_to_is_asked_again_and_texts_are_listed_if_they_are_few() -> None:

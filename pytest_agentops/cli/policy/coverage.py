@@ -95,9 +95,9 @@ def _by_runs(given: Standing, every: Sequence[Policy], facts: Facts, options: ar
     under = fitted(given, named_by(runs)) or given
     binder = Binder(under.of)
     calls: dict[str, list[Request]] = {place: [] for place in under.files}
-    for run in runs:
+    for run in (run for run in runs if not run.counterfactual):  # it left its recording: nobody knows what it would have done
         mine = [place for place in under.places(run) if place in calls]
-        requests = [request for request, _ in decided(run, binder.of(run))] if mine else []
+        requests = [judged.request for judged in decided(run, binder.of(run))] if mine else []
         for place in mine:  # another suite's calls exercise nothing of this file
             calls[place] += requests
     return [

@@ -124,6 +124,8 @@ def _run(name: str, trial: dict[str, Any], case: Case | None, place: str, root: 
         interventions=tuple(trial.get("interventions") or ()),
         counterfactual="counterfactual" in (trial.get("labels") or ()),
         pinned=bool((trial.get("pins") or {}).get("policy")),
+        without_model=(trial.get("tokens") or {}) == {"input": 0, "output": 0}
+        and trial.get("steps") == len(trial.get("calls", ())),
         place=place,
         contracts=facts.contracts_by_suite.get(case.suite, {}) if case is not None else {},
         policies=None if case is None else tuple(_policies_of(case)),
@@ -174,6 +176,8 @@ def _call(call: dict[str, Any]) -> PlayedCall:
         args=call.get("args") or {},
         decision=call.get("decision"),
         rule=call.get("rule"),
+        reason=call.get("reason"),
+        repeated=call.get("decision") == "allow" and call.get("source") == "none" and call.get("reason", "") is None,
         reached=call.get("source", "none") != "none",
         failed=bool(call.get("error")),
     )
