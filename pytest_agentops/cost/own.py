@@ -31,7 +31,7 @@ def dollars(price: ModelPrice, usage: Usage | None, extras: Mapping[str, int]) -
     """What these tokens cost; None where one kind of them has no price, or their counts contradict each other."""
     if price_of_nothing(price):
         return Decimal(0)
-    if usage is None or extras:
+    if usage is None or extras or not usage.is_possible:
         return None
     plain_in = usage.input - usage.cached - usage.cache_write
     plain_out = usage.output if price.reasoning_usd_per_million is None else usage.output - usage.reasoning
@@ -42,7 +42,7 @@ def dollars(price: ModelPrice, usage: Usage | None, extras: Mapping[str, int]) -
         (plain_out, price.output_usd_per_million),
         (usage.output - plain_out, price.reasoning_usd_per_million),
     ]
-    if any(count < 0 or (count and asked is None) for count, asked in parts):
+    if any(count and asked is None for count, asked in parts):
         return None
     return sum((count * _usd(asked) for count, asked in parts if asked is not None), Decimal(0)) / MILLION
 

@@ -70,7 +70,7 @@ def price(
     `endpoint` is the request's URL: its host says whose prices hold, and a local or private host has none. `at` is when it was
     asked (some prices change with the hour); pass the recording's time, so that a replay costs what the run cost.
     """
-    if is_local(endpoint):
+    if is_local(endpoint) or not usage.is_possible:
         return None
     found = _found(model, endpoint)
     prices = {_price(one, provider, usage, at or datetime.now(tz=UTC), tier, extras or {}) for provider, one in found}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -29,6 +30,19 @@ _FREE = ("/moderations", "/count_tokens", "/tokenize", "/detokenize", "/input_to
 """Requests that name a model and cost nothing."""
 _NO_STEP = ("/embeddings", ":embedContent", ":batchEmbedContents", "/rerank")
 """Requests whose answer is no word of a model."""
+
+_KNOWN_ITEMS = (
+    "web_search_call",
+    "file_search_call",
+    "code_interpreter_call",
+    "function_call",
+    "custom_tool_call",
+    "computer_call",
+    "local_shell_call",
+    "apply_patch_call",
+    "mcp_call",
+)
+"""Calls in the output of the Responses API that have a price in the table, or are paid with their tokens alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,16 +77,20 @@ def read_answer(*, path: str, request: bytes, status: int, content_type: str, bo
     if asked is None and found is None:
         return None
     answered = next((m for doc in docs if (m := _model_of(doc)) is not None), None)
-    known = _Read(found or {})
+    known = _Read({} if found is None or _is_cut_off(docs, body) else found)
+    try:
+        usage, extras = known.usage(has_output=not path.endswith(_NO_STEP)), known.extras(docs)
+    except _Unknown:
+        usage, extras = None, {}
     return Answer(
         model=answered or asked,
         asked=asked,
-        usage=known.usage() if status < 400 else None,
+        usage=usage if status < 400 else None,
         stated_cost=known.stated_cost() if status < 400 else None,
         billed=status < 400,
         step=not path.endswith(_NO_STEP),
         tier=known.tier(docs),
-        extras=known.extras(docs),
+        extras=extras,
     )
 
 
@@ -155,6 +173,20 @@ def _usage_of(docs: list[Doc]) -> dict[str, Any] | None:
     return {} if open_message else found  # the first part counts no output: a stream that ends there is unknown
 
 
+def _is_cut_off(docs: list[Doc], body: bytes) -> bool:
+    """Whether a stream ended before its answer did: the totals that some repeat in every part are not the last then."""
+    parts = [part for doc in docs for part in _parts(doc)]
+    if not parts or body.lstrip().startswith(b"{") or b"[DONE]" in body[-16:]:
+        return False
+    return not any(part.get("finish_reason") or part.get("finishReason") for part in parts)
+
+
+def _parts(doc: Doc) -> Iterator[Doc]:
+    """What a document has of a chat's choices, or of Gemini's candidates."""
+    for parts in (doc.get("choices"), doc.get("candidates")):
+        yield from (part for part in (parts if isinstance(parts, list) else ()) if isinstance(part, dict))
+
+
 def _part(doc: Doc) -> dict[str, Any] | None:
     holders = (doc, doc.get("response"), doc.get("message"), doc.get("x_groq"))
     for holder in holders:
@@ -171,23 +203,26 @@ class _Read:
     def __init__(self, raw: Mapping[str, Any]) -> None:
         self.raw = raw
 
-    def usage(self) -> Usage | None:
-        """The tokens; None if a number that must be there is not, or is no count."""
-        try:
-            if "prompt_tokens" in self.raw:
-                return self._chat()
-            if "promptTokenCount" in self.raw or "totalTokenCount" in self.raw:
-                return self._gemini()
-            if "inputTokens" in self.raw:
-                return self._bedrock()
-            return self._messages() if self._cached_apart() else self._responses()
-        except _Unknown:
-            return None
+    def usage(self, *, has_output: bool) -> Usage:
+        """The tokens; `_Unknown` if a number that must be there is not, or is no count, or they contradict each other."""
+        if "prompt_tokens" in self.raw:
+            found = self._chat(has_output)
+        elif "promptTokenCount" in self.raw or "totalTokenCount" in self.raw:
+            found = self._gemini()
+        elif "inputTokens" in self.raw:
+            found = self._bedrock()
+        else:
+            found = self._messages() if self._cached_apart() else self._responses()
+        if not found.is_possible:
+            raise _Unknown
+        return found
 
-    def _chat(self) -> Usage:
+    def _chat(self, has_output: bool) -> Usage:
         prompt = self._count("prompt_tokens")
         total = self._count("total_tokens", missing=0)
-        answer = self._count("completion_tokens", missing=max(0, total - prompt))  # embeddings have none
+        # where only the total is told the rest of it is the answer; embeddings have none, and some servers tell no total of them
+        rest = None if total < prompt and has_output else max(0, total - prompt)
+        answer = self._count("completion_tokens", missing=rest)
         # xAI and Gemini leave their reasoning out of the completion, and bill it: the total has it
         output = max(answer, total - prompt)
         reasoning = self._count("completion_tokens_details", "reasoning_tokens", missing=output - answer)
@@ -245,12 +280,12 @@ class _Read:
         """A count at a place; `missing` stands for one that is absent or null."""
         value: Any = self.raw
         for key in keys:
-            value = value.get(key) if isinstance(value, dict) else None
-        if value is None and missing is not None:
-            return missing
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise _Unknown
-        return value
+            if not isinstance(value, Mapping):
+                raise _Unknown
+            value = value.get(key)
+            if value is None and missing is not None:
+                return missing
+        return _counted(value)
 
     def stated_cost(self) -> Decimal | None:
         """Dollars as OpenRouter and Perplexity state them."""
@@ -273,47 +308,51 @@ class _Read:
 
     def extras(self, docs: list[Doc]) -> dict[str, int]:
         """What has a price of its own: hour-long caches, sound, the provider's own tools."""
-        heard = self._extra("prompt_tokens_details", "audio_tokens")
-        spoken = self._extra("completion_tokens_details", "audio_tokens")
+        items = _items(docs)
         found = {
-            "cache_write_1h_tokens": self._extra("cache_creation", "ephemeral_1h_input_tokens"),
-            "web_searches": self._extra("server_tool_use", "web_search_requests") + _items(docs, "web_search_call"),
-            "storage_searches": _items(docs, "file_search_call"),
-            "code_executions": _items(docs, "code_interpreter_call"),
-            "input_audio_tokens": heard + self._of_kind("prompt", "AUDIO"),
-            "output_audio_tokens": spoken + self._of_kind("candidates", "AUDIO"),
+            "cache_write_1h_tokens": self._count("cache_creation", "ephemeral_1h_input_tokens", missing=0),
+            "web_searches": self._count("server_tool_use", "web_search_requests", missing=0) + items["web_search_call"],
+            "storage_searches": items["file_search_call"],
+            "code_executions": items["code_interpreter_call"],
+            "input_audio_tokens": self._detail("prompt", "audio") + self._of_kind("prompt", "AUDIO"),
+            "output_audio_tokens": self._detail("completion", "audio") + self._of_kind("candidates", "AUDIO"),
             "output_image_tokens": self._of_kind("candidates", "IMAGE"),
             "grounded_answers": sum(_is_grounded(doc) for doc in docs),
+            "tools_without_a_price": sum(number for kind, number in items.items() if kind not in _KNOWN_ITEMS),
         }
         return {name: count for name, count in found.items() if count}
 
+    def _detail(self, part: str, kind: str) -> int:
+        """A chat's tokens of one kind."""
+        return self._count(f"{part}_tokens_details", f"{kind}_tokens", missing=0)
+
     def _of_kind(self, part: str, modality: str) -> int:
         """Gemini's tokens of one kind."""
-        details = self.raw.get(f"{part}TokensDetails")
-        rows = [row for row in details if isinstance(row, dict)] if isinstance(details, list) else []
-        return sum(
-            row["tokenCount"] for row in rows if row.get("modality") == modality and isinstance(row.get("tokenCount"), int)
-        )
-
-    def _extra(self, *keys: str) -> int:
-        try:
-            return self._count(*keys, missing=0)
-        except _Unknown:
-            return 0
+        rows = self.raw.get(f"{part}TokensDetails") or []
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise _Unknown
+        return sum(_counted(row.get("tokenCount", 0)) for row in rows if row.get("modality") == modality)
 
 
 class _Unknown(Exception):
     """A number that is not there, or is none."""
 
 
-def _items(docs: list[Doc], kind: str) -> int:
-    """How many items of a kind the final output of the Responses API has."""
+def _counted(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise _Unknown
+    return value
+
+
+def _items(docs: list[Doc]) -> Counter[str]:
+    """The calls in the final output of the Responses API, by kind."""
     for doc in reversed(docs):
         response = doc.get("response") if isinstance(doc.get("response"), dict) else doc
         output = response.get("output") if isinstance(response, dict) else None
         if isinstance(output, list):
-            return sum(isinstance(item, dict) and item.get("type") == kind for item in output)
-    return 0
+            kinds = [str(item.get("type")) for item in output if isinstance(item, dict)]
+            return Counter(kind for kind in kinds if kind.endswith("_call"))
+    return Counter()
 
 
 def _is_grounded(doc: Doc) -> bool:

@@ -50,6 +50,12 @@ class Usage:
     reasoning: int = 0
     """Of `output`."""
 
+    @property
+    def is_possible(self) -> bool:
+        """Whether no part is less than nothing or more than its whole."""
+        least = min(self.input, self.output, self.cached, self.cache_write, self.reasoning)
+        return least >= 0 and self.cached + self.cache_write <= self.input and self.reasoning <= self.output
+
     def __add__(self, other: Usage) -> Usage:
         return Usage(**{part.name: getattr(self, part.name) + getattr(other, part.name) for part in fields(self)})
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_agentops.cost.prices import cost
 from pytest_agentops.cost.usage import Answer, read_answer
 from pytest_agentops.schema.run import Usage
 
@@ -347,6 +348,53 @@ def test_a_number_that_is_no_count_is_unknown(wrong: object) -> None:
     assert usage({"usage": {"prompt_tokens": wrong, "completion_tokens": 2}}) is None
     assert usage({"usage": {"prompt_tokens": 2, "completion_tokens": wrong}}) is None
     assert usage({"usage": {"input_tokens": 2, "output_tokens": wrong}}) is None
+
+
+@pytest.mark.parametrize("wrong", [-4, 2.5, "4", True, [4]])
+def test_a_count_of_what_is_billed_apart_is_a_count_or_all_is_unknown(wrong: object) -> None:
+    tokens = {"prompt_tokens": 10, "completion_tokens": 5}
+    for kind in ("prompt_tokens_details", "completion_tokens_details"):
+        assert usage({"usage": {**tokens, kind: {"audio_tokens": wrong}}}) is None
+    assert usage({"usage": {**tokens, "prompt_tokens_details": wrong}}) is None
+    rows = [{"modality": "AUDIO", "tokenCount": wrong}]
+    assert usage({"usageMetadata": {"promptTokenCount": 7, "candidatesTokenCount": 1, "promptTokensDetails": rows}}) is None
+    assert usage({"usage": {"input_tokens": 7, "output_tokens": 1, "server_tool_use": {"web_search_requests": wrong}}}) is None
+
+
+def test_an_answer_of_a_chat_that_tells_no_output_is_unknown() -> None:
+    assert usage({"usage": {"prompt_tokens": 7}}) is None
+    assert usage({"usage": {"prompt_tokens": 7, "total_tokens": 5}}) is None
+    assert usage({"usage": {"prompt_tokens": 7, "total_tokens": 9}}) == Usage(input=7, output=2, reasoning=0)
+    assert usage({"usage": {"prompt_tokens": 7}}, path="/v1/embeddings") == Usage(input=7, output=0)
+
+
+def test_a_part_is_not_more_than_its_whole() -> None:
+    for details in ({"reasoning_tokens": 200}, {"reasoning_tokens": 101}):
+        assert usage({"usage": {"input_tokens": 10, "output_tokens": 100, "output_tokens_details": details}}) is None
+    chat = {"prompt_tokens": 10, "completion_tokens": 100, "completion_tokens_details": {"reasoning_tokens": 200}}
+    assert usage({"usage": chat}) is None
+    assert usage({"usage": {"input_tokens": 10, "output_tokens": 1, "input_tokens_details": {"cached_tokens": 11}}}) is None
+
+
+@pytest.mark.parametrize("kind", ["image_generation_call", "a_tool_of_tomorrow_call"])
+def test_a_tool_of_the_provider_that_has_no_price_here_is_counted(kind: str) -> None:
+    found = answer({**RESPONSE, "output": [{"type": kind}, {"type": "function_call"}]}, path="/v1/responses")
+    assert found is not None
+    assert found.extras == {"tools_without_a_price": 1}
+    assert cost(found, url="https://api.openai.com/v1/responses") is None
+
+
+def test_running_totals_of_a_stream_that_is_cut_off_are_unknown() -> None:
+    said = {"index": 0, "delta": {"content": "Hi."}, "finish_reason": None}
+    running = [chunk(choices=[said], usage={"prompt_tokens": 7, "completion_tokens": n}) for n in (1, 2)]
+    assert usage(running) is None
+    assert usage(running[:1]) is None
+    assert usage([*running, STOP]) == usage([*running, "[DONE]"]) == Usage(input=7, output=2)
+    begun = {"candidates": [{"content": {}}], "usageMetadata": {"promptTokenCount": 700, "totalTokenCount": 700}}
+    path = "/v1beta/models/gemini-2.5-flash:streamGenerateContent"
+    assert usage([begun], model=None, path=path) is None
+    assert usage([begun, begun], model=None, path=path) is None
+    assert usage([begun, GEMINI], model=None, path=path) is not None
 
 
 def test_what_asks_no_model() -> None:
