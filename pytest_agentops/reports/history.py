@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from ..errors import AgentOpsError
 from ..schema.disk import append_line
+from ..schema.run import UNPAID
 from ..schema.values import Json, JsonObject, dumps, loads
 from . import git
 from .results import stream
@@ -54,6 +55,9 @@ class Seen:
     """What the cases of a suite say together."""
 
     cases: int = 0
+    trials: int = 0
+    unpaid: bool = False
+    """Whether one of its runs was left without money: what is measured then is the limit."""
     file: str | None = None
     modes: set[str] = field(default_factory=set)
     pins: dict[str, dict[str, Json]] = field(default_factory=dict)
@@ -63,6 +67,8 @@ class Seen:
         self.cases += 1
         self.file = self.file or case.get("file")
         for run in runs:
+            self.trials += 1
+            self.unpaid = self.unpaid or UNPAID in run.get("labels", ())
             self.modes.add(run["mode"])
             pins = run.get("pins") or {}
             for pin in _PINS:
@@ -104,7 +110,7 @@ def _entry(head: JsonObject, seen: Mapping[str, Seen], commit: str | None, now: 
         mine = seen.get(name) or Seen()
         suites[name] = {
             "file": mine.file,
-            "whole": is_whole(head, name, mine.cases),
+            "whole": is_whole(head, name, mine),
             "mode": next(iter(mine.modes)) if len(mine.modes) == 1 else "mixed" if mine.modes else "none",
             "metrics": {key: suite["metrics"].get(key) for key in _METRICS},
             "pins": {pin: [mine.pins[pin][key] for key in sorted(mine.pins[pin])] for pin in _PINS if pin in mine.pins},
@@ -121,11 +127,13 @@ def _entry(head: JsonObject, seen: Mapping[str, Seen], commit: str | None, now: 
     }
 
 
-def is_whole(results: JsonObject, suite: str, cases: int) -> bool:
-    """Whether all cases of a suite are there, as far as the file tells."""
+def is_whole(results: JsonObject, suite: str, seen: Seen) -> bool:
+    """Whether a suite ran with all its cases and all their trials, and none for want of money, as far as the file tells."""
+    if seen.unpaid:
+        return False
     known = (results.get("asked") or {}).get("suites", {}).get(suite)
     if known is not None:
-        return cases >= int(known["variants"])
+        return seen.cases >= int(known["variants"]) and seen.trials >= int(known.get("trials", 0))
     return bool(results["selection"] == "all")
 
 

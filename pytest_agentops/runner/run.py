@@ -14,7 +14,7 @@ from ..errors import AgentOpsError, BudgetExceeded, CassetteError
 from ..redact.membrane import Membrane
 from ..redact.secrets import from_environment
 from ..schema import money
-from ..schema.run import BudgetUse, Problem, Run, Usage, used_by
+from ..schema.run import UNPAID, BudgetUse, Problem, Run, Usage, used_by
 from ..tools.direct import watch_strays, watching
 from .conversation import converse, turns_of
 from .forks import end_child, fork_notes
@@ -63,7 +63,7 @@ def _run(trial: Trial, chosen: Plan) -> Run:
             _watch(setting.session, trial)
     except BudgetExceeded as over:  # the session's money is gone: the trial is not even started
         run.outcome, run.stop, run.budget = "budget_exceeded", str(over), BudgetUse(exceeded=over.what)
-        run.cost_usd, run.usage = Decimal(0), Usage(input=0, output=0)
+        run.cost_usd, run.usage, run.labels = Decimal(0), Usage(input=0, output=0), [UNPAID]
     except (AgentOpsError, OSError) as error:
         _not_started(run, error)
     run.duration_s = time.perf_counter() - started

@@ -14,7 +14,7 @@ from ..schema.bill import Charge
 from ..schema.call import Call, ErrorInfo
 from ..schema.case import Degrade, Outcome
 from ..schema.contract import Contract
-from ..schema.run import Problem, Turn, Usage
+from ..schema.run import UNPAID, Problem, Turn, Usage
 from ..schema.values import Json, JsonObject, NotJson, decimal, jsonable
 from .budget import BudgetMeter, TrialTimeout
 from .forks import fork_notes
@@ -184,6 +184,7 @@ class Session:
 
     def _stop_at(self, over: BudgetExceeded | None) -> None:
         if over is not None:
+            self.labels.add(UNPAID)
             self.meter.exceeded = self.meter.exceeded or over
             raise self.meter.exceeded
 

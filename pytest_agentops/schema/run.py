@@ -36,6 +36,9 @@ ProblemKind: TypeAlias = Literal[
     "setup",
 ]
 
+UNPAID = "unpaid"
+"""The label of a run that was stopped, or not begun, for want of money that it shares with others: the session's, its suite's."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:

@@ -392,6 +392,7 @@ def test_a_live_suite_that_has_lost_is_not_paid_for_to_the_end(project: Project)
     assert outcomes(project) == {"task_success_rate": "fail", "runs": "not_judged"}
     why = "task_success_rate can no longer reach 0.75: 3 of 9 runs failed"
     assert gates_of(project)["task_success_rate"]["why"] == f"{why}; stopped after 3"
+    assert json.loads((project.path / ".agentops/history.jsonl").read_text())["suites"]["demo"]["whole"] is False
     project.evals(*LIVE, "-k", "b")  # what failed in an earlier session is forgotten
     assert project.statuses == {"b": "passed"}
 

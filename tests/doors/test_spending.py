@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from pytest_agentops.reports.history import read
+
 from .conftest import Project
 
 AGENT = """
@@ -108,6 +110,8 @@ def test_the_sessions_budget_over_two_suites(project: Project) -> None:
     assert outcomes.count("completed") == 5
     assert outcomes.count("budget_exceeded") == 3
     assert "--agent-budget-usd" in result.stdout.str()
+    history, _ = read(project.path / ".agentops/history.jsonl")
+    assert list(history) == ["a"], "b was not measured: it had no money"
     assert project.evals("-q", "--agent-mode=live", "--agent-budget-usd=5").ret == 0, "what an earlier session spent is over"
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_agentops.cli.main import main
-from pytest_agentops.reports.history import NoHistory, Session, is_whole, read, remember
+from pytest_agentops.reports.history import NoHistory, Seen, Session, is_whole, read, remember
 from pytest_agentops.reports.results import NoResults, load, stream
 from pytest_agentops.reports.scorecard import meets, missed, scorecard
 from tests.reports.test_markdown import case, results, run, written
@@ -59,8 +59,17 @@ def test_a_suite_that_ran_in_part_is_no_point_of_its_history(tmp_path: Path) -> 
     path = written(tmp_path, {**results(case("s/a", run())), "selection": "partial"})
     remember(path, now=DAY)
     assert read(path.parent / "history.jsonl") == ({}, 0)
-    asked = {"selection": "partial", "asked": {"suites": {"s": {"variants": 2}}}}
-    assert (is_whole(asked, "s", 1), is_whole(asked, "s", 2)) == (False, True)
+    asked = {"selection": "partial", "asked": {"suites": {"s": {"variants": 2, "trials": 6}}}}
+    counts = [(1, 6), (2, 5), (2, 6)]
+    assert [is_whole(asked, "s", Seen(cases=cases, trials=trials)) for cases, trials in counts] == [False, False, True]
+    assert not is_whole(asked, "s", Seen(cases=2, trials=6, unpaid=True))
+    assert not is_whole({"selection": "all"}, "s", Seen(cases=2, trials=6, unpaid=True))
+
+
+def test_runs_that_were_left_without_money_make_no_point(tmp_path: Path) -> None:
+    path = written(tmp_path, results(case("s/a", run()), case("s/b", run(success=False, labels=["unpaid"])), case("t/a", run())))
+    remember(path, now=DAY)
+    assert list(read(path.parent / "history.jsonl")[0]) == ["t"]
 
 
 def test_a_history_that_cannot_be_written_is_told(tmp_path: Path) -> None:

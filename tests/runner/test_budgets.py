@@ -229,6 +229,7 @@ def test_the_sessions_money_stops_the_next_call_and_the_next_trial(lab, bank, tm
     ledger.pay("another", Decimal("0.06"))
     late = lab.run(pays(1), costs(bank), mode="live", ledger=Ledger(tmp_path / "spend", Decimal("0.15")))
     assert (late.outcome, late.calls, late.budget.exceeded) == ("budget_exceeded", [], "usd")
+    assert ("unpaid" in run.labels, late.labels) == (True, ["unpaid"])
     assert (len(bank.paid), ledger.total()) == (1, Decimal("0.16"))
 
 
