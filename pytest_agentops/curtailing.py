@@ -12,7 +12,7 @@ import pytest
 
 from .collect import SUITES, CaseItem
 from .schema.disk import SharedLines
-from .schema.run import Run
+from .schema.run import UNPAID, Run
 from .schema.values import JsonObject
 from .scoring.statistics import decided
 from .settings import Settings
@@ -41,8 +41,8 @@ class Curtailing:
         self._lines.clear()
 
     def hear(self, suite: str, run: Run) -> None:
-        """A run that is judged; those that count in no rate are none."""
-        if not run.success and run.outcome != "unanswerable" and "counterfactual" not in run.labels:
+        """A run that is judged; those that count in no rate are none, and what nobody paid for says nothing of the agent."""
+        if not run.success and run.outcome != "unanswerable" and {"counterfactual", UNPAID}.isdisjoint(run.labels):
             self._lines.add(suite)
 
     def lost(self, suite: str, known: JsonObject) -> str:

@@ -12,7 +12,7 @@ from .errors import BaselineError
 from .loading.gates import gates_of, session_gates
 from .reports.results import BuildVerdict, Results
 from .schema.gates import Gates
-from .schema.sentences import some
+from .schema.sentences import count, some
 from .schema.values import JsonObject, loads
 from .schema.verdict import Metrics
 from .scoring import baseline as baselines
@@ -160,6 +160,9 @@ class Judging:
 
     def _part(self, suite: JsonObject, now: list[Tried]) -> str:
         """Why a suite did not run whole; an empty string if it did."""
+        unpaid = sum(one.unpaid for one in now)
+        if unpaid:
+            return f"the budget was used up before or in {count(unpaid, 'run')} of {suite['file']}"
         if len(now) < suite["variants"]:
             return f"{len(now)} of {suite['variants']} cases of {suite['file']} ran"
         trials = sum(one.trials + one.left_out for one in now)
@@ -232,7 +235,8 @@ class Judging:
         return {one.id: one.cost_usd / one.trials for one in same if one.cost_usd is not None}
 
     def _update(self, cases: dict[str, list[Tried]]) -> None:
-        now = [one for suite in cases.values() for one in suite]
+        tried_now = [one for suite in cases.values() for one in suite]
+        now = [one for one in tried_now if not one.unpaid]
         whole = [name for name, suite in self.suites.items() if not self._part(suite, cases.get(name, []))]
         part = self.numbers.is_part()
         if self.broken and part:
@@ -258,7 +262,9 @@ class Judging:
         self.notes.append(f"baseline: {done}: {len(new)} records ({', '.join(counts)})")
         failed = [one.id for one in now if one.successes < one.trials]
         nowhere = [one.id for one in now if one.left_out and not one.trials]
+        unpaid = [one.id for one in tried_now if one.unpaid]
         for ids, words in (
+            (unpaid, "for which the budget was used up; not taken in"),
             (failed, "did not succeed in every trial, which is the baseline now"),
             (nowhere, "without a run that counts; not taken in"),
         ):

@@ -10,7 +10,8 @@ from statistics import median
 from .errors import BudgetExceeded
 from .schema import money
 from .schema.governed import Limit
-from .schema.run import used_by
+from .schema.run import UNPAID, used_by
+from .schema.sentences import count
 from .schema.values import JsonObject, decimal
 from .scoring.detectors import spend_spike
 from .scoring.metrics import Tally
@@ -50,6 +51,8 @@ class Spending:
         self._used: dict[tuple[str, Limit], Decimal | None] = {}
         """Suite and limit -> what its runs used; None where a part is unknown."""
         self._runbooks: dict[str, str] = {}
+        self._unpaid: dict[str, int] = {}
+        """Suite -> runs that were left out, or broken off, since a budget was used up."""
 
     def hear(self, case: JsonObject, runs: list[JsonObject]) -> None:
         """One case with its RUNs, as the results file has them."""
@@ -59,6 +62,8 @@ class Spending:
         if case.get("spend_runbook"):
             self._runbooks[case["suite"]] = case["spend_runbook"]
         for run in runs:
+            if UNPAID in run.get("labels", ()):
+                self._unpaid[case["suite"]] = self._unpaid.get(case["suite"], 0) + 1
             if run["cost_usd"] is not None:
                 spent = _Spent(
                     case=case["id"],
@@ -90,7 +95,12 @@ class Spending:
                     yield Spike(run.case, run.variant, run.trial, text, fatal=run.watched)
 
     def over(self, suites: Mapping[str, Tally]) -> Iterator[str]:
-        """The suites whose runs used more than their `budget` lets them, a sentence for each limit; what is unknown is over."""
+        """The suites whose runs used more than their `budget` lets them, a sentence for each limit; what is unknown is over.
+
+        So are those whose runs could not all be paid for, whatever their cases expect of it.
+        """
+        for suite, number in sorted(self._unpaid.items()):
+            yield f"suite {suite}: the budget was used up before or in {count(number, 'run')}: raise it, or run less"
         for suite, limits in sorted(self._budgets.items()):
             for what, limit in limits.items():
                 used = self._of(suite, what, suites)

@@ -16,6 +16,9 @@ from .scoring.gates import Group
 from .scoring.metrics import Tally
 from .spending import Spending
 
+BASELINE = "agentops-baseline.json"
+"""Where a baseline is if nobody says otherwise."""
+
 
 class NoMerge(AgentOpsError):
     """These files cannot be one session's."""
@@ -33,7 +36,7 @@ class _UnionJudging(Judging):
 class Union:
     """Takes shards, one after the other; what it offers to `Judging` is what the session's summary does."""
 
-    def __init__(self, baseline: Path) -> None:
+    def __init__(self, baseline: Path | None) -> None:
         self.results = Results()
         self.total = Tally()
         self.suites: dict[str, Tally] = {}
@@ -49,6 +52,10 @@ class Union:
         self.broken = False
         """Whether a shard did not run all that it collected, for another reason than being a shard."""
         self.whole_folders = False
+        self.baselines: set[str] = set()
+        """Where the shards have their baseline, from the rootdir."""
+        self.gates_failed: list[tuple[str, str, str]] = []
+        """Gates that failed in a shard: the suite (empty for the session), the gate, and what the shard said."""
         self.shard_modes: set[str] = set()
         self._where: dict[tuple[str, str | None], Path] = {}
         self._baseline = baseline
@@ -70,6 +77,11 @@ class Union:
         elif head["verdict"] == "fail" and not _has_failing_gate(head):
             self.failed.append(f"{path}: it failed for another reason than a case (a file did not load, or could not be written)")
             self.broken = True
+        self.gates_failed += [
+            (suite, gate["name"], f"{path}: gate {suite or 'session'} {gate['name']}: {gate['why']}")
+            for suite, gate in _gates(head)
+            if gate["result"] == "fail"
+        ]
         self.shard_modes.add(head["mode"])
 
     def _agree(self, head: JsonObject, known: JsonObject, path: Path) -> None:
@@ -80,6 +92,7 @@ class Union:
         if self.session_gates not in (None, known["gates"]):
             raise NoMerge(f"{path}: it has other gates over the session than the shards before")
         self.session_gates = known["gates"]
+        self.baselines |= {known["baseline"]} if "baseline" in known else set()
         self.whole_folders = self.whole_folders or known["whole_folders"]
         prices = head.get("prices")
         if prices is not None and self.prices not in (None, prices):
@@ -104,8 +117,16 @@ class Union:
 
     def is_part(self) -> bool:
         """Whether a case of the case folders is in no shard."""
-        missing = any(self.cases.get(name, 0) < suite["variants"] for name, suite in self.asked.items())
-        return self.broken or missing or not self.whole_folders
+        return self.broken or bool(self.missing()) or not self.whole_folders
+
+    def missing(self) -> list[str]:
+        """Suites of which some cases are in no shard, a sentence each."""
+        found = ((suite, self.cases.get(name, 0)) for name, suite in sorted(self.asked.items()))
+        return [
+            f"{there} of {suite['variants']} cases of {suite['file']} are there"
+            for suite, there in found
+            if there < suite["variants"]
+        ]
 
     def metrics_of(self, suite: str) -> Metrics:
         """The numbers of a suite, also of one without a run."""
@@ -117,9 +138,9 @@ class Union:
 
     # ---- the end
 
-    def judge(self) -> None:
-        """The gates of all suites, and those over the session."""
-        file = self._baseline.absolute()
+    def judge(self, *, partial: bool = False) -> None:
+        """The gates of all suites, and those over the session; `partial` says that cases may be missing."""
+        file = (self._baseline or Path(self.baselines.pop() if len(self.baselines) == 1 else BASELINE)).absolute()
         terms = Terms(
             baseline="check",
             file=file,
@@ -131,6 +152,10 @@ class Union:
         self.gating = _UnionJudging(terms, self)
         self.gating.suites = self.asked
         self.gating.judge("")
+        judged = {(gate.group, gate.name) for gate in self.gating.judged if gate.result != "not_judged"}
+        # what nobody can judge any more (there is no baseline here, say) stays as the shard has it
+        self.failed += [why for suite, name, why in self.gates_failed if (suite, name) not in judged]
+        self.failed += [f"a shard is missing: {text}" for text in self.missing() if not partial]
 
     def over_budget(self) -> list[str]:
         """Suites that cost more than they may, a sentence each."""
@@ -173,19 +198,24 @@ class Union:
         )
 
 
+def _gates(head: JsonObject) -> Iterator[tuple[str, JsonObject]]:
+    """Every gate of a results file, with its suite."""
+    yield from (("", gate) for gate in head.get("gates", ()))
+    yield from ((name, gate) for name, suite in head["suites"].items() for gate in suite.get("gates") or ())
+
+
 def _has_failing_gate(head: JsonObject) -> bool:
-    gates = [*head.get("gates", ()), *(gate for suite in head["suites"].values() for gate in suite.get("gates") or ())]
-    return any(gate["result"] == "fail" for gate in gates)
+    return any(gate["result"] == "fail" for _, gate in _gates(head))
 
 
 @contextmanager
-def union(paths: Sequence[Path], baseline: Path) -> Iterator[Union]:
-    """The shards joined and judged, as long as they are looked at."""
+def union(paths: Sequence[Path], baseline: Path | None, *, partial: bool = False) -> Iterator[Union]:
+    """The shards joined and judged, as long as they are looked at; `partial` says that some may be missing."""
     made = Union(baseline)
     try:
         for path in paths:
             made.add(path)
-        made.judge()
+        made.judge(partial=partial)
         yield made
     finally:
         made.results.close()

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 NAME = "merge"
 HELP = "join the results of shards and judge the whole"
-BASELINE = Path("agentops-baseline.json")
+BASELINE = "agentops-baseline.json"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +19,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "files", nargs="+", type=Path, metavar="FILE", help="results.json of the shards; a case is in one of them"
     )
     parser.add_argument("--output", "-o", type=Path, metavar="FILE", help="where the results of the whole go")
-    parser.add_argument("--baseline", type=Path, default=BASELINE, metavar="FILE", help="(%(default)s)")
+    parser.add_argument("--baseline", type=Path, metavar="FILE", help=f"(default: the shards' own, from here, else {BASELINE})")
+    parser.add_argument("--partial", action="store_true", help="not all cases need to be there: a lost shard is no failure")
     parser.add_argument("--md", type=Path, metavar="FILE", help="the report for a pull request, too")
 
 
@@ -29,7 +30,9 @@ def run(options: argparse.Namespace) -> int:
 
     if options.md is not None and options.output is None:
         raise NoMerge("--md is made from the results of the whole: name a file for them with --output")
-    with union(options.files, options.baseline) as made:
+    if options.baseline is not None and not options.baseline.is_file():
+        raise NoMerge(f"{options.baseline}: there is no such baseline")
+    with union(options.files, options.baseline, partial=options.partial) as made:
         _tell(made, options)
         if options.output is not None:
             made.write(options.output)

@@ -122,12 +122,12 @@ def _find(group: Group, name: str, matched: Matched | None) -> Finding:
         return limits.lost(group.gates.task_success_rate, group.metrics, group.lost)
     if group.unjudged:
         return Finding(result="not_judged", why=group.unjudged)
-    if not any(one.trials for one in group.now):
-        return Finding(result="not_judged", why="no run counts")
     spec = getattr(group.gates, name)
     if name == "critical":
         return _critical(group, matched)
     if name not in REGRESSIONS:
+        if not any(one.trials for one in group.now):
+            return _nothing_counts(group, matched)
         found = limits.judge(name, spec, group.metrics, live=not group.exact)
         alpha = getattr(spec, "regression_alpha", None)
         if alpha is not None and found.result != "fail":
@@ -183,6 +183,17 @@ def _news(matched: Matched) -> list[str]:
 
 def _listed(names: Iterable[str], what: str) -> str:
     return f"{what}: {some(names, SHOWN, between='; ')}"
+
+
+def _nothing_counts(group: Group, matched: Matched | None) -> Finding:
+    """A limit with no run to hold against it: no pass where there were runs, or where the baseline has some."""
+    finding = Finding(result="not_judged", why="no run counts")
+    left_out = sum(one.left_out for one in group.now)
+    if left_out:
+        finding.uncompared = f"{count(left_out, 'run')} {'counts' if left_out == 1 else 'count'} {NOWHERE}"
+    elif matched is not None and matched.changed:
+        finding.uncompared = f"{count(len(matched.changed), 'case')} of the baseline did not run"
+    return finding
 
 
 def _critical(group: Group, matched: Matched | None) -> Finding:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from ..schema import money
+from ..schema.run import UNPAID
 from ..schema.sentences import count
 from ..schema.values import JsonObject
 from .statistics import Pair
@@ -40,6 +41,8 @@ class Tried:
     """What the last trial ran with."""
     left_out: int = 0
     """Runs that are no trials."""
+    unpaid: int = 0
+    """Runs for which the budget of the session or of the suite did not suffice."""
 
     @property
     def suite(self) -> str:
@@ -72,6 +75,7 @@ def tried(case: JsonObject) -> Tried:
         tags=tuple(case.get("tags") or ()),
         pins=case["trials"][-1].get("pins") if case["trials"] else None,
         left_out=len(case["trials"]) - len(runs),
+        unpaid=sum(UNPAID in run.get("labels", ()) for run in case["trials"]),
     )
 
 

@@ -56,7 +56,7 @@ def test_the_whole_is_what_one_session_gives(project: Project, shards: tuple[tup
     whole, parts = sessions(project, *shards)
     assert all(json.loads(part.read_text())["selection"] == "partial" for part in parts)
     out = tmp_path / "out" / "whole.json"
-    code = main(["merge", *map(str, reversed(parts)), "-o", str(out), "--baseline", str(tmp_path / "none.json")])
+    code = main(["merge", *map(str, reversed(parts)), "-o", str(out)])
     assert code == 1, "a case failed"
     assert comparable(out) == comparable(whole)
     assert [gate["result"] for gate in comparable(out)["suites"]["demo"]["gates"]] == ["pass"]
@@ -64,10 +64,42 @@ def test_the_whole_is_what_one_session_gives(project: Project, shards: tuple[tup
 
 def test_a_part_is_judged_as_one(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     _, (one, _) = sessions(project, ("-k", "cyd"), ("-k", "bob"))
-    assert main(["merge", str(one)]) == 0
+    assert main(["merge", "--partial", str(one)]) == 0
     out = capsys.readouterr().out
     assert "not_judged: 1 of 3 cases of cases/demo/demo.yaml ran" in out
     assert out.endswith("verdict: pass (1 cases of 1 files, mode replay, not all cases ran)\n")
+
+
+def test_a_shard_that_was_lost_is_no_pass(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    _, (one, _) = sessions(project, ("-k", "cyd"), ("-k", "bob"))
+    assert main(["merge", str(one)]) == 1
+    out = capsys.readouterr().out
+    assert "a shard is missing: 1 of 3 cases of cases/demo/demo.yaml are there\n" in out
+    assert "a shard is missing: 0 of 1 cases of cases/other/other.yaml are there\n" in out
+    assert out.endswith("verdict: fail (1 cases of 1 files, mode replay, not all cases ran)\n")
+
+
+def test_a_gate_that_failed_in_a_shard_does_not_pass_for_want_of_a_baseline(
+    project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    agent = "def echo(task, tools):\n    return open('said.txt').read()\n"
+    head = HEAD + "gates: {success_regression: {}}\n"
+    project.write("said.txt", "hello")
+    project.suite("- {id: one, task: hello, xfail: known, expect: {output: {equals: hello}}}", head=head, agent=agent)
+    project.record()
+    project.evals("--agent-baseline=update")
+    project.write("said.txt", "bye")
+    shard = project.path / "shard.json"
+    assert project.evals(f"--agent-report=json:{shard}").ret == 1
+    assert main(["merge", str(shard)]) == 1
+    assert "gate demo success_regression: fail" in capsys.readouterr().out
+    (project.path / "agentops-baseline.json").unlink()
+    assert main(["merge", str(shard)]) == 1
+    out = capsys.readouterr().out
+    assert f"{shard}: gate demo success_regression: " in out
+    assert "verdict: fail" in out
+    assert main(["merge", str(shard), "--baseline", str(tmp_path / "none.json")]) == 1
+    assert "none.json: there is no such baseline" in capsys.readouterr().err
 
 
 def test_the_report_of_the_whole(project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -136,8 +168,8 @@ def test_a_suite_over_its_budget_is_over_in_the_whole(project: Project, capsys: 
             case["trials"][0]["cost_usd"] = "0.75"
         return cases
 
-    assert main(["merge", edited(parts[0], cases=dear)]) == 0
-    assert main(["merge", *(edited(part, cases=dear) for part in parts)]) == 1
+    assert main(["merge", "--partial", edited(parts[0], cases=dear)]) == 0
+    assert main(["merge", "--partial", *(edited(part, cases=dear) for part in parts)]) == 1
     out = capsys.readouterr().out
     assert "suite demo: " in out
     assert "verdict: budget_exceeded (2 cases of 2 files" in out

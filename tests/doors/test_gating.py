@@ -497,6 +497,63 @@ def test_without_money_nothing_is_confirmed_and_the_fail_stays(project: Project)
     )
 
 
+PAID = """
+import os
+from pytest_agentops import tool
+
+@tool("look", effect="read", tier=0, cost_usd="0.01")
+def look(n: int) -> int:
+    return n
+
+def echo(task, tools):
+    for n in range(TIMES):
+        tools.call("look", n=n)
+    return task.text
+"""
+PAID_HEAD = HEAD + "tools: ./agent.py:look\n"
+SIX = "".join(f"- {{id: c{n}, task: hello, trials: 5, expect: {{output: {{equals: hello}}}}}}\n" for n in range(6))
+
+
+def test_a_confirmation_run_whose_money_runs_out_says_nothing(project: Project) -> None:
+    head = PAID_HEAD + "gates:\n  cost_regression: {tolerance: 0.1}\n  confirm: true\n"
+    project.suite(SIX, head=head, agent=PAID.replace("TIMES", "1"))
+    project.evals(*LIVE, "--agent-baseline=update")
+    project.suite(SIX, head=head, agent=PAID.replace("TIMES", "3"))
+    done = project.evals(*LIVE, "--agent-budget-usd=1")
+    assert done.ret == 1
+    assert outcomes(project) == {"cost_regression": "fail"}
+    done.stdout.fnmatch_lines(
+        ["*the confirmation run says nothing: the budget was used up before or in * of cases/demo/demo.yaml*"]
+    )
+
+
+def test_what_the_budget_left_out_is_no_regression_and_no_baseline(project: Project) -> None:
+    gates = "gates:\n  task_success_rate: {min: 0.9}\n  success_regression: {}\n  broken_cases: {}\n  cost_regression: {}\n"
+    project.suite(SIX, head=PAID_HEAD + gates, agent=PAID.replace("TIMES", "1"))
+    assert project.evals(*LIVE, "--agent-baseline=update").ret == 0
+    before = baseline(project)
+    done = project.evals(*LIVE, "--agent-budget-usd=0.12")
+    assert done.ret == 1
+    assert set(outcomes(project).values()) == {"not_judged"}
+    assert project.results["verdict"] == "fail", "the runs that were not paid for have failed"
+    why = "not_judged: the budget was used up before or in 18 runs of cases/demo/demo.yaml"
+    done.stdout.fnmatch_lines(
+        ["ERROR: suite demo: the budget was used up before or in 18 runs: raise it, or run less", f"gates demo *: {why}"]
+    )
+    again = project.evals(*LIVE, "--agent-budget-usd=0.12", "--agent-baseline=update")
+    assert again.ret == 1
+    assert baseline(project) == before
+    again.stdout.fnmatch_lines(["baseline: 4 for which the budget was used up; not taken in: *"])
+
+
+def test_a_run_that_was_not_paid_for_is_no_pass_even_where_it_was_to_fail(project: Project) -> None:
+    cases = SIX.replace("trials: 5", "xfail: known")
+    project.suite(cases, head=PAID_HEAD + "gates: {task_success_rate: {min: 0.1}}\n", agent=PAID.replace("TIMES", "1"))
+    done = project.evals(*LIVE, "--agent-budget-usd=0.02")
+    assert done.ret == 1
+    assert project.results["verdict"] == "budget_exceeded"
+
+
 def test_a_confirmation_run_that_dies_confirms_nothing(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     gates = "gates:\n  success_regression: {}\n  confirm: true\n"
     project.suite(MANY, head=HEAD + gates, agent=COUNTED.replace("GOOD", "'good'"))

@@ -355,6 +355,22 @@ def test_a_case_that_did_not_run_or_counts_nowhere_is_not_comparable() -> None:
     assert out.details[0].startswith("what counts nowhere is compared again when it runs as it was recorded")
 
 
+def test_where_no_run_counts_nothing_has_passed() -> None:
+    gates = replace(REGRESSIONS, critical=Critical(tags=("crit",)))
+    before = build([5, 5])
+    nowhere = [replace(case(f"c{n}", 0, 0, left_out=5), tags=("crit",)) for n in (1, 2)]
+    found = judged(gates, nowhere, before)
+    assert {name: one.result for name, one in found.items() if one.result != "not_comparable"} == {"critical": "fail"}
+    assert found["task_success_rate"].why == "no run counts; 10 runs count nowhere (counterfactual or unanswerable)"
+    alone = judged(gates, nowhere)
+    assert (alone["task_success_rate"].result, alone["critical"].result) == ("not_comparable", "fail")
+    skipped = [case(one.id.partition("/")[2], 0, 0) for one in before]
+    found = judged(gates, skipped, before)
+    assert found["task_success_rate"].why == "no run counts; 2 cases of the baseline did not run"
+    assert {one.result for name, one in found.items() if name != "critical"} == {"not_comparable"}
+    assert judged(REGRESSIONS, skipped)["task_success_rate"].result == "not_judged"
+
+
 def test_many_names_are_counted() -> None:
     before, now = build([5] * 9), build([5] * 9, digest="e")
     assert " and 4 more" in judged(REGRESSIONS, now, before)["success_regression"].why
