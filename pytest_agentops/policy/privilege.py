@@ -2,50 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import Any
 
 from ..schema.contract import Contract
-from ..schema.document import write
 from ..schema.policy import VERDICT_ORDER
-from ..schema.values import Json
-from .attributes import Kind, prepare
+from .attributes import prepare
 from .binding import Policies
-from .domain import plain
+from .enough import enough
 from .played import Binder, PlayedRun, decided
+from .ranges import Range, Seen
 from .regions import builder_for, regions
 from .standing import Standing
 from .table import Table
 from .words import plain_number
-
-MOST_VALUES = 12
-"""Texts that are listed one by one; more are taken for free text."""
-LONGEST = 24
-
-
-@dataclass(slots=True)
-class Range:
-    """The values of one argument that were seen."""
-
-    tool: str
-    name: str
-    calls: int = 0
-    low: Decimal | None = None
-    high: Decimal | None = None
-    texts: set[str] = field(default_factory=set)
-    others: bool = False
-    """There were values that are neither."""
-    missing: bool = False
-    """Some calls were without it."""
-    allowed_up_to: str = ""
-    """What the policies allow alone: ``200``, ``any amount``; empty where they do not look at it."""
-
-    @property
-    def wider(self) -> bool:
-        """Whether the policies allow more than was ever used."""
-        return bool(self.allowed_up_to) and self.high is not None and self.allowed_up_to != plain_number(self.high)
 
 
 @dataclass(slots=True)
@@ -59,7 +29,9 @@ class Privilege:
     called: dict[str, int] = field(default_factory=dict)
     ranges: list[Range] = field(default_factory=list)
     enough: str = ""
-    """A policy file that allows what these runs did, and nothing else."""
+    """A policy file under which these runs would have been as they were, and that allows as little else as can be; or none."""
+    notes: list[str] = field(default_factory=list)
+    """What could not be made narrower."""
 
 
 def privilege(runs: Sequence[PlayedRun], policies: Standing) -> Privilege:
@@ -68,58 +40,31 @@ def privilege(runs: Sequence[PlayedRun], policies: Standing) -> Privilege:
     offered: dict[str, Contract] = {}
     granted: dict[str, None] = {}
     needed: set[str] = set()
-    ranges: dict[tuple[str, str], Range] = {}
-    asked: dict[str, set[str | None]] = {}
+    ranges: dict[str, Range] = {}
     binder = Binder(policies.of)
     bound: dict[str, Policies] = {}
-    for run in runs:
-        offered.update(run.contracts)
-        granted.update(dict.fromkeys(run.principal.scopes))
-        side = binder.of(run)
-        for judged in decided(run, side):
-            call, decision = judged.call, judged.decision
-            offered.setdefault(call.tool, Contract(name=call.tool, open=True))
-            if decision.verdict == "deny" or not call.reached:
-                continue
-            bound.setdefault(call.tool, side)
-            out.called[call.tool] = out.called.get(call.tool, 0) + 1
-            needed.update(offered[call.tool].scopes)
-            needed.update(s for p in side.tools[call.tool].enforced for s in p.policy.scopes)
-            if decision.verdict == "require_approval":
-                asked.setdefault(call.tool, set()).update(need.role for need in decision.approvals)
-            ignored = offered[call.tool].ignored
-            _note(ranges, call.tool, {name: value for name, value in call.args.items() if name not in ignored})
+    seen = [Seen(run, side, list(decided(run, side))) for run in runs for side in (binder.of(run),)]
+    for one in seen:
+        offered.update({**{call.tool: Contract(name=call.tool, open=True) for call in one.run.calls}, **one.run.contracts})
+        granted.update(dict.fromkeys(one.run.principal.scopes))
+        for judged in one.used:
+            tool = judged.call.tool
+            bound.setdefault(tool, one.side)
+            out.called[tool] = out.called.get(tool, 0) + 1
+            needed.update(offered[tool].scopes)
+            needed.update(s for p in one.side.tools[tool].enforced for s in p.policy.scopes)
+            for name, value in judged.call.args.items():
+                if name not in offered[tool].ignored:
+                    ranges.setdefault(f"{tool} {name}", Range(tool, name)).note(prepare(value))
     out.used_scopes = sorted(scope for scope in granted if scope in needed)
     out.unused_scopes = sorted(scope for scope in granted if scope not in needed)
     out.never_called = sorted(name for name in offered if name not in out.called)
-    for one in ranges.values():
-        one.missing = one.calls < out.called[one.tool]
-        one.allowed_up_to = _allowed(one, bound.get(one.tool))
+    for found in ranges.values():
+        found.missing = found.calls < out.called[found.tool]
+        found.allowed_up_to = _allowed(found, bound.get(found.tool))
     out.ranges = sorted(ranges.values(), key=lambda r: (r.tool, r.name))
-    asking = {tool: _asked_role(side, tool) for tool, side in bound.items()}
-    out.enough = write(_enough(out, offered, asked, asking))
+    out.enough, out.notes = enough(seen, offered, out.never_called)
     return out
-
-
-def _asked_role(policies: Policies, tool: str) -> str | None:
-    """Whom the policies of now ask about the tool."""
-    needs = (rule.need for bound in policies.tools[tool].enforced for rule in bound.policy.rules)
-    return next((need.role for need in needs if need is not None and need.role is not None), None)
-
-
-def _note(ranges: dict[tuple[str, str], Range], tool: str, args: Mapping[str, Json]) -> None:
-    for name, value in args.items():
-        found = ranges.setdefault((tool, name), Range(tool, name))
-        found.calls += 1
-        kind, inner = prepare(value)
-        if kind is Kind.NUMBER:
-            number = Decimal(inner)
-            found.low = number if found.low is None else min(found.low, number)
-            found.high = number if found.high is None else max(found.high, number)
-        elif kind is Kind.TEXT:
-            found.texts.add(inner)
-        else:
-            found.others = True
 
 
 def _allowed(seen: Range, policies: Policies | None) -> str:
@@ -144,64 +89,3 @@ def _allowed(seen: Range, policies: Policies | None) -> str:
     if top < 0:
         return "nothing"
     return "any amount" if top >= 2 * len(axis.points) else plain_number(axis.points[top // 2])
-
-
-# --- the policy that would have been enough
-
-
-def _enough(
-    found: Privilege,
-    offered: Mapping[str, Contract],
-    asked: Mapping[str, set[str | None]],
-    asking: Mapping[str, str | None],
-) -> dict[str, Any]:
-    policies: list[dict[str, Any]] = []
-    for tool in sorted(found.called):
-        contract = offered[tool]
-        tier = 4 if contract.tier is None else contract.tier
-        condition = " and ".join(_conditions(tool, found.ranges))
-        rule: dict[str, Any] = {"if": condition} if condition else {}
-        roles = sorted(role for role in asked.get(tool, set()) if role is not None)
-        if roles or tier >= 4:
-            rule["require_approval"] = roles[0] if roles else "somebody"
-        else:
-            rule["allow"] = True
-        more = _person_above(tool, found.ranges, asking.get(tool)) if tier == 3 and "allow" in rule else []
-        policies.append({"id": tool, "tool": tool, "default": "deny", "rules": [rule, *more]})
-    for tool in found.never_called:
-        policies.append(
-            {"id": tool, "tool": tool, "rules": [{"deny": True, "reason": "never called in the runs that were looked at"}]}
-        )
-    return {"version": 1, "policies": policies or [{"tool": "*", "rules": [{"deny": True}]}]}
-
-
-def _person_above(tool: str, ranges: Sequence[Range], role: str | None) -> list[dict[str, Any]]:
-    """Tier 3 lets an agent act alone only below an amount above which a person is asked."""
-    top = next((one for one in ranges if one.tool == tool and one.high is not None and _may_bound(one)), None)
-    if top is None or top.high is None:
-        return []
-    return [{"if": f"args.{top.name} > {plain_number(plain(top.high))}", "require_approval": role or "somebody"}]
-
-
-def _may_bound(one: Range) -> bool:
-    """Whether a condition may name the argument: it was always there, and always of one kind."""
-    mixed = one.others or one.missing or (bool(one.texts) and one.high is not None)
-    return not mixed and one.name.isidentifier() and not one.name.startswith("__")
-
-
-def _conditions(tool: str, ranges: Sequence[Range]) -> Iterator[str]:
-    for one in ranges:
-        if one.tool != tool or not _may_bound(one):
-            continue
-        name = f"args.{one.name}"
-        if one.low is not None and one.high is not None:
-            low, high = (plain_number(plain(value)) for value in (one.low, one.high))
-            yield f"{name} == {low}" if low == high else f"{low} <= {name} <= {high}"
-        elif one.calls >= 2 * len(one.texts) and _can_be_listed(one.texts):
-            yield f"{name} in [{', '.join(repr(text) for text in sorted(one.texts))}]"
-
-
-def _can_be_listed(texts: set[str]) -> bool:
-    """A few short words, as a condition writes them."""
-    good = all(text.isprintable() and "'" not in text and "\\" not in text and len(text) <= LONGEST for text in texts)
-    return good and 0 < len(texts) <= MOST_VALUES

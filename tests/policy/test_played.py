@@ -207,7 +207,9 @@ def test_what_people_agreed_to_is_asked_again_and_texts_are_listed_if_they_are_f
         [*founding(), *policies_of(rules("{allow: true}", tool="email.*"))],
     )
     enough = {p.id: p for p in load_text(found.enough, file="e").policies}
-    assert enough["payments.refund"].rules[0].verdict == "require_approval"
+    # one person is enough for tier 3 only where a small amount is allowed, so the rule that allows it has to stay
+    assert [rule.verdict for rule in enough["payments.refund"].rules] == ["allow", "allow", "require_approval"]
+    assert found.notes[0].startswith("payments.refund: ranges alone would decide some of its calls otherwise")
     assert enough["email.send"].rules[0].condition is not None
     assert enough["email.send"].rules[0].condition.text == "args.kind in ['x', 'y']"
     nothing = privilege([], founding())

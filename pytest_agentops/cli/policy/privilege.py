@@ -12,7 +12,8 @@ from .recorded import add_recorded, concerned_runs
 from .sources import add_paths, write_out
 
 if TYPE_CHECKING:
-    from ...policy.privilege import Privilege, Range
+    from ...policy.privilege import Privilege
+    from ...policy.ranges import Range
 
 NAME = "privilege"
 HELP = "scopes, tools and ranges that no run ever needed"
@@ -31,16 +32,17 @@ def run(options: argparse.Namespace) -> int:
 
     policies, runs, facts = concerned_runs(options)
     found = privilege(runs, policies)
-    if options.write is not None:
+    notes = [*facts.notes, *found.notes]
+    if options.write is not None and found.enough:
         write_out(options.write, found.enough)
     if options.format == "json":
         from ...schema.values import dumps
 
-        print(dumps({**_as_json(found), "notes": facts.notes}, indent=2))
+        print(dumps({**_as_json(found), "notes": notes}, indent=2))
     else:
-        for line in (*_text(found), *(f"note: {note}" for note in facts.notes)):
+        for line in (*_text(found), *(f"note: {note}" for note in notes)):
             print(line)
-    return 0
+    return 1 if options.write is not None and not found.enough else 0
 
 
 def _text(found: Privilege) -> Iterator[str]:
@@ -55,6 +57,8 @@ def _text(found: Privilege) -> Iterator[str]:
             yield f"{one.tool}: {one.name} {_seen(one)}" + (
                 f", alone allowed up to {one.allowed_up_to}" if one.allowed_up_to else ""
             )
+    if not found.enough:
+        return
     yield "a policy that would have been enough for these runs (a proposal: they are no proof of what is needed):"
     yield from (f"  {line}" for line in found.enough.splitlines())
 

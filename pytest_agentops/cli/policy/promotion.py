@@ -28,8 +28,7 @@ def run(options: argparse.Namespace) -> int:
     """Weigh the evidence."""
     from ...scoring.promotion import CONFIDENCE, promotion
 
-    policies, concerned, facts = concerned_runs(options)
-    runs = [run for run in concerned if not run.counterfactual]
+    policies, runs, facts = concerned_runs(options)
     found = promotion(runs, policies)
     if options.format == "json":
         from ...schema.values import dumps

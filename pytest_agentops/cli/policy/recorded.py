@@ -44,14 +44,17 @@ def recorded_runs(options: argparse.Namespace, facts: Facts) -> list[PlayedRun]:
 
 
 def concerned_runs(options: argparse.Namespace) -> tuple[Standing, list[PlayedRun], Facts]:
-    """The policies that were named, the recorded runs whose cases name one of their files, and what is known around them."""
+    """The policies that were named, the recorded runs whose cases name one of their files, and what is known around them.
+
+    Runs that had left their recording are no evidence of what agents do.
+    """
     from ...policy.standing import fitted
 
     files = policy_files(options.paths)
     facts = facts_of(options, options.paths, files)
     runs, given = recorded_runs(options, facts), now(options.paths, files)
     mine = fitted(given, named_by(runs)) or given
-    return mine, [run for run in runs if mine.concerns(run)], facts
+    return mine, [run for run in runs if mine.concerns(run) and not run.counterfactual], facts
 
 
 def named_by(runs: Iterable[PlayedRun]) -> dict[str, tuple[Policy, ...]]:

@@ -218,13 +218,35 @@ def test_privilege_and_promotion(ran: Path, policy: Run) -> None:
     assert code == 0
     assert "payments.refund: amount_usd was 20 to 45, alone allowed up to 200" in out
     assert "args.amount_usd > 45" in (ran / "enough.yaml").read_text()
-    assert policy("test", "enough.yaml", "--no-suite")[1].endswith("there are no tests in 1 policy\n")
+    assert policy("test", "enough.yaml", "--no-suite")[1].endswith(
+        "there are no tests in 2 policies\n"
+    )  # the log rule is kept beside the ranges
     assert json.loads(policy("privilege", *RESULTS, "--format", "json")[1])["called"] == {"payments.refund": 3}
     code, out, _ = policy("promotion", *RESULTS)
     assert code == 0
     assert "payments.refund, tier 3: too little evidence" in out
     assert "  299 runs without a wrong one would prove it, 297 more" in out
     assert json.loads(policy("promotion", *RESULTS, "--format", "json")[1])["tools"][0]["runs_needed"] == 299
+
+
+def test_runs_that_left_their_recording_are_no_evidence(ran: Path, policy: Run) -> None:
+    write_results(ran, result("small", 20), result("larger", 500, labels=["counterfactual"]))
+    assert json.loads(policy("privilege", *RESULTS, "--format", "json")[1])["ranges"][0]["high"] == "20"
+    assert json.loads(policy("coverage", *RESULTS, "--format", "json")[1])["runs"][0]["calls"] == 1
+    assert policy("promotion", *RESULTS)[1].startswith("1 run;")
+
+
+def test_no_policy_is_written_that_would_not_do(ran: Path, policy: Run) -> None:
+    open_tool = FOUNDING.replace("payments.refund", "look").replace("policy:", "policy:\n  mode: shadow")
+    Path("p.yaml").write_text(open_tool)
+    asked = {"id": "c", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+    Path("t.jsonl").write_text(
+        json.dumps({"id": "a", "messages": [{"role": "assistant", "content": None, "tool_calls": [asked]}]})
+    )
+    code, out, _ = policy("privilege", "p.yaml", "--no-suite", "--transcripts", "t.jsonl", "--write", "enough.yaml")
+    assert (code, Path("enough.yaml").exists()) == (1, False)
+    assert "note: no policy was found that loads and decides the calls of look as they were decided" in out
+    assert "a policy that would have been enough" not in out
 
 
 def test_conversations_are_read_line_by_line(ran: Path, policy: Run) -> None:
