@@ -8,9 +8,14 @@ from .reports.results import BuildVerdict
 from .schema.values import JsonObject
 
 
-def asked(suites: Mapping[str, JsonObject], gates: Sequence[str], *, whole_folders: bool) -> JsonObject:
-    """The suites that were collected with their gates, the gates over the session, and whether no case folder was left out."""
-    return {"suites": dict(sorted(suites.items())), "gates": list(gates), "whole_folders": whole_folders}
+def asked(
+    suites: Mapping[str, JsonObject], gates: Sequence[str], *, whole_folders: bool, baseline: str | None = None
+) -> JsonObject:
+    """The suites that were collected with their gates, the gates over the session, whether no case folder was left out, and
+    where the baseline is, from the rootdir.
+    """
+    where = {} if baseline is None else {"baseline": baseline}
+    return {"suites": dict(sorted(suites.items())), "gates": list(gates), "whole_folders": whole_folders, **where}
 
 
 def verdict_of_runs(*, failed: bool, over_budget: bool, unanswerable: int) -> BuildVerdict:

@@ -272,7 +272,12 @@ class Summary:
                 audit=self.audit.as_json(),
                 prices=price_table(self.total),
                 gates=self.gating.as_json(""),
-                asked=asked(self.gating.suites, self.settings.gates, whole_folders=self._has_all_folders()),
+                asked=asked(
+                    self.gating.suites,
+                    self.settings.gates,
+                    whole_folders=self._has_all_folders(),
+                    baseline=self.settings.baseline_file.relative_to(self.settings.rootdir).as_posix(),
+                ),
             )
         except OSError as error:
             self.unwritten.append(f"{path}: the results cannot be written: {error.strerror or error}")

@@ -46,14 +46,14 @@ class Union:
         """Suite -> its cases."""
         self.asked: dict[str, JsonObject] = {}
         self.session_gates: list[str] | None = None
+        self.baseline_name: str | None = None
+        """What the shards were judged by, from their rootdir."""
         self.prices: JsonObject | None = None
         self.failed: list[str] = []
         """Why it cannot be better than a fail, a sentence each."""
         self.broken = False
         """Whether a shard did not run all that it collected, for another reason than being a shard."""
         self.whole_folders = False
-        self.baselines: set[str] = set()
-        """Where the shards have their baseline, from the rootdir."""
         self.gates_failed: list[tuple[str, str, str]] = []
         """Gates that failed in a shard: the suite (empty for the session), the gate, and what the shard said."""
         self.shard_modes: set[str] = set()
@@ -92,7 +92,7 @@ class Union:
         if self.session_gates not in (None, known["gates"]):
             raise NoMerge(f"{path}: it has other gates over the session than the shards before")
         self.session_gates = known["gates"]
-        self.baselines |= {known["baseline"]} if "baseline" in known else set()
+        self.baseline_name = known.get("baseline", self.baseline_name)
         self.whole_folders = self.whole_folders or known["whole_folders"]
         prices = head.get("prices")
         if prices is not None and self.prices not in (None, prices):
@@ -140,7 +140,7 @@ class Union:
 
     def judge(self, *, partial: bool = False) -> None:
         """The gates of all suites, and those over the session; `partial` says that cases may be missing."""
-        file = (self._baseline or Path(self.baselines.pop() if len(self.baselines) == 1 else BASELINE)).absolute()
+        file = (self._baseline or Path(self.baseline_name or BASELINE)).absolute()
         terms = Terms(
             baseline="check",
             file=file,
@@ -194,7 +194,7 @@ class Union:
             selection="partial" if self.is_part() else "all",
             prices=self.prices,
             gates=gating.as_json(""),
-            asked=asked(self.asked, self.session_gates or (), whole_folders=self.whole_folders),
+            asked=asked(self.asked, self.session_gates or (), whole_folders=self.whole_folders, baseline=self.baseline_name),
         )
 
 

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
 NAME = "merge"
 HELP = "join the results of shards and judge the whole"
-BASELINE = "agentops-baseline.json"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +18,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "files", nargs="+", type=Path, metavar="FILE", help="results.json of the shards; a case is in one of them"
     )
     parser.add_argument("--output", "-o", type=Path, metavar="FILE", help="where the results of the whole go")
-    parser.add_argument("--baseline", type=Path, metavar="FILE", help=f"(default: the shards' own, from here, else {BASELINE})")
+    parser.add_argument("--baseline", type=Path, metavar="FILE", help="(default: the one of the shards, from here)")
     parser.add_argument("--partial", action="store_true", help="not all cases need to be there: a lost shard is no failure")
     parser.add_argument("--md", type=Path, metavar="FILE", help="the report for a pull request, too")
 
@@ -39,7 +38,8 @@ def run(options: argparse.Namespace) -> int:
         if options.md is not None:
             from ..reports.markdown import write
 
-            write(options.output, options.md)
+            assert made.gating is not None
+            write(options.output, options.md, root=Path.cwd(), baseline=made.gating.terms.file)
         return 1 if made.is_bad else 0
 
 

@@ -30,9 +30,9 @@ _BAD = ("failed", "error")
 _RANK = ("fail", "not_comparable", "inconclusive", "not_judged", "pass")
 
 
-def write(results: Path, path: Path) -> None:
+def write(results: Path, path: Path, *, root: Path | None = None, baseline: Path | None = None) -> None:
     """Write it, whole or not at all."""
-    write_text(path, page(results))
+    write_text(path, page(results, root=root, baseline=baseline))
 
 
 def append(results: Path, path: Path) -> None:
@@ -47,25 +47,29 @@ def _root(results: Path) -> Path:
     return folder.parent if folder.name == ".agentops" else folder
 
 
-def page(results: Path, *, limit: int = LIMIT) -> str:
-    """The report of a results file, in at most `limit` characters."""
+def page(results: Path, *, root: Path | None = None, baseline: Path | None = None, limit: int = LIMIT) -> str:
+    """The report of a results file, in at most `limit` characters.
+
+    `root` is the rootdir, where it is not the folder that the results lie under; `baseline` what was compared with, where it is
+    not the one that the results name.
+    """
     head, cases = stream(results)
-    root = _root(results)
+    root = root or _root(results)
     now, failed, number = [], [], 0
     for case in cases:
         number += 1
         now.append(tried(case))
         if case.get("status") in _BAD:
             failed.append(_case(case, root))
-    path = root / ((head.get("baseline") or {}).get("file") or NAME)
-    baseline, problem = _read(path)
-    before = _before(head["suites"], now, baseline)
+    path = baseline or root / ((head.get("asked") or {}).get("baseline") or NAME)
+    records, problem = _read(path)
+    before = _before(head["suites"], now, records)
     lines = [*_verdict(head, number, len(failed)), "", *_gates(head), *_numbers(head, before)]
-    if baseline is not None:
+    if records is not None:
         lines += _age(root, path)
     elif problem:
         lines += [_code(problem), ""]
-    return _fitted("\n".join(lines), failed, limit)
+    return _fitted("\n".join(lines), failed, limit, _from(root, results) or results.name)
 
 
 def _read(path: Path) -> tuple[Baseline | None, str]:
@@ -202,7 +206,7 @@ def _metrics(records: Sequence[Tried]) -> JsonObject:
 
 def _age(root: Path, path: Path) -> Iterator[str]:
     """How old what we compare with is."""
-    file = os.path.relpath(path, root).replace(os.sep, "/")
+    file = _from(root, path) or path.name
     found = git.age(root, path)
     if found is None:
         yield f"Baseline: `{file}`, its age is not known here (no git history)."
@@ -242,11 +246,19 @@ def _link(case: JsonObject, root: Path) -> str:
     file = str(case.get("file") or "")
     server, repo, sha = (os.environ.get(f"GITHUB_{name}") for name in ("SERVER_URL", "REPOSITORY", "SHA"))
     line = f"#L{case.get('line') or 1}"
-    if not (server and repo and sha):
-        return quote(file) + line
     top = Path(os.environ.get("GITHUB_WORKSPACE") or root)
-    inside = os.path.relpath(root / file, top).replace(os.sep, "/")
+    inside = _from(top, root / file)
+    if not (server and repo and sha and inside):
+        return quote(file) + line
     return f"{server}/{repo}/blob/{sha}/{quote(inside)}{line}"
+
+
+def _from(top: Path, path: Path) -> str:
+    """Where a file is from a folder that it lies in; an empty string where it lies elsewhere."""
+    try:
+        return path.resolve().relative_to(top.resolve()).as_posix()
+    except ValueError:
+        return ""
 
 
 def _code(words: str) -> str:
@@ -256,25 +268,25 @@ def _code(words: str) -> str:
     return f"`{cut}`" if cut else ""
 
 
-def _fitted(head: str, cases: Sequence[str], limit: int) -> str:
-    """The head and as many of the cases as there is room for."""
+def _fitted(head: str, cases: Sequence[str], limit: int, file: str) -> str:
+    """The head and as many of the cases as there is room for; `file` has them all."""
     if not cases:
-        return _cut(f"{head}\n", limit)
+        return _cut(f"{head}\n", limit, file)
     whole = f"{head}\n### Failed cases\n\n"
-    room = limit - len(whole) - len(_left(len(cases)))
+    room = limit - len(whole) - len(_left(len(cases), file))
     shown = 0
     while shown < len(cases) and (room := room - len(cases[shown]) - 1) >= 0:
         shown += 1
-    rest = _left(len(cases) - shown) if shown < len(cases) else ""
-    return _cut(whole + "".join(f"{case}\n" for case in cases[:shown]) + rest, limit)
+    rest = _left(len(cases) - shown, file) if shown < len(cases) else ""
+    return _cut(whole + "".join(f"{case}\n" for case in cases[:shown]) + rest, limit, file)
 
 
-def _left(number: int) -> str:
-    return f"- and {count(number, 'more failed case')}, for which there is no room here; `.agentops/results.json` has them all\n"
+def _left(number: int, file: str) -> str:
+    return f"- and {count(number, 'more failed case')}, for which there is no room here; `{file}` has them all\n"
 
 
-def _cut(text: str, limit: int) -> str:
+def _cut(text: str, limit: int, file: str) -> str:
     if len(text) <= limit:
         return text
-    note = "\n\n(cut here: it is longer than a comment may be; `.agentops/results.json` has all)\n"
+    note = f"\n\n(cut here: it is longer than a comment may be; `{file}` has all)\n"
     return text[: limit - len(note)].rpartition("\n")[0] + note

@@ -111,6 +111,20 @@ def test_the_report_of_the_whole(project: Project, tmp_path: Path, capsys: pytes
     assert (tmp_path / "w.md").read_text().startswith("## ❌ agent evals: fail\n\n4 cases, 4 runs, mode replay. 1 case failed.")
 
 
+def test_the_report_of_the_whole_is_that_of_a_session(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever it is written: its links and its baseline are those of the project."""
+    _, parts = sessions(project, ("-k", "ann"), ("-k", "not ann"))
+    project.evals("--agent-baseline=update")
+    for name, value in (("SERVER_URL", "https://github.com"), ("REPOSITORY", "our/bot"), ("SHA", "abc")):
+        monkeypatch.setenv(f"GITHUB_{name}", value)
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(project.path))
+    monkeypatch.chdir(project.path)
+    main(["merge", *map(str, parts), "-o", "out/r.json", "--md", "out/m.md"])
+    shown = (project.path / "out" / "m.md").read_text()
+    assert "Baseline: `agentops-baseline.json`" in shown
+    assert "https://github.com/our/bot/blob/abc/cases/demo/demo.yaml#L" in shown
+
+
 def edited(path: Path, **change: Any) -> str:
     value = json.loads(path.read_text())
     for key, new in change.items():

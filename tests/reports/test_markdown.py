@@ -65,7 +65,9 @@ def written(root: Path, found: dict[str, Any]) -> Path:
         for one in head.pop("cases"):
             file.add(dumps(one))
         more = {
-            key: head.pop(key) for key in list(head) if key not in ("mode", "verdict", "metrics", "suites", "selection", "gates")
+            key: head.pop(key)
+            for key in list(head)
+            if key not in ("mode", "verdict", "metrics", "suites", "selection", "gates", "asked")
         }
         assert not more
         file.write(root / ".agentops" / "results.json", **head)
@@ -133,6 +135,30 @@ def test_what_changed_since_the_baseline_and_how_old_that_is(tmp_path: Path) -> 
     assert "Baseline: `agentops-baseline.json`, its age is not known here (no git history)." in shown
     other = text(results(case("s/a", run())), tmp_path)
     assert "(+" not in other, "other cases: the numbers are no comparison"
+
+
+def test_the_baseline_that_the_results_name(tmp_path: Path) -> None:
+    Baseline([tried(case("s/a", run(cost="0.2")))]).write(tmp_path / "b" / "own.json")
+    found = results(case("s/a", run()), asked={"suites": {}, "gates": [], "whole_folders": True, "baseline": "b/own.json"})
+    shown = text(found, tmp_path)
+    assert "$0.1000 (-50.0 %)" in shown
+    assert "Baseline: `b/own.json`, its age" in shown
+
+
+def test_the_folder_of_results_that_lie_elsewhere_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("SERVER_URL", "https://github.com"), ("REPOSITORY", "our/bot"), ("SHA", "abc")):
+        monkeypatch.setenv(f"GITHUB_{name}", value)
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(tmp_path))
+    (tmp_path / "out").mkdir()
+    path = written(tmp_path, results(case("s/a", run(success=False)))).rename(tmp_path / "out" / "results.json")
+    Baseline([tried(case("s/a", run(cost="0.2")))]).write(tmp_path / "b.json")
+    shown = page(path, root=tmp_path, baseline=tmp_path / "b.json")
+    assert "/our/bot/blob/abc/cases/s/s.yaml#L7)" in shown
+    assert "(-100.0 pt)" in shown
+    assert "Baseline: `b.json`, its age" in shown
+    assert "`out/results.json` has all" in page(path, root=tmp_path, limit=200)
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(tmp_path / "elsewhere"))
+    assert "](cases/s/s.yaml#L7)" in page(path, root=tmp_path), "no link out of the repository"
 
 
 def test_a_damaged_baseline_is_named(tmp_path: Path) -> None:
