@@ -162,6 +162,8 @@ def _sessions(entry: JsonObject) -> Iterator[tuple[str, Session]]:
     if entry["version"] != VERSION:
         raise ValueError("another version")
     at = dt.datetime.fromisoformat(entry["at"])
+    if at.tzinfo is None:
+        raise ValueError("a time without its zone is before or after no other")
     made = [
         (name, Session(at=at, commit=entry["commit"], mode=suite["mode"], file=suite["file"], metrics=suite["metrics"]))
         for name, suite in entry["suites"].items()

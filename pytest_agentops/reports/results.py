@@ -16,6 +16,7 @@ from typing import Literal, TypeAlias
 from ..errors import AgentOpsError
 from ..schema.disk import replacing
 from ..schema.values import Json, JsonObject, dumps, loads
+from .shape import fits_case, fits_head
 
 VERSION = 1
 IN_MEMORY = 4 * 1024 * 1024
@@ -155,7 +156,9 @@ def load(path: str | os.PathLike[str]) -> JsonObject:
         value: Json = loads(Path(path).read_bytes())
     except FileNotFoundError:
         raise NoResults(f"{os.fspath(path)}: there is no results file; run pytest --agent-evals") from None
-    except ValueError as problem:
+    except OSError as error:
+        raise NoResults(f"{os.fspath(path)}: the results cannot be read: {error.strerror or error}") from None
+    except (ValueError, RecursionError) as problem:
         raise NoResults(f"{os.fspath(path)}: not a results file: {problem}") from None
     if not isinstance(value, dict) or not isinstance(value.get("cases"), list):
         raise NoResults(f"{os.fspath(path)}: not a results file: it has no list of cases")
@@ -163,20 +166,33 @@ def load(path: str | os.PathLike[str]) -> JsonObject:
         raise NoResults(
             f"{os.fspath(path)}: results of version {value.get('version')!r}; this version of pytest-agentops reads {VERSION}"
         )
+    for case in value["cases"]:
+        if not isinstance(case, dict) or not isinstance(case.get("id"), str):
+            raise NoResults(f"{os.fspath(path)}: not a results file: a case is a mapping with an id")
+        runs = case.get("trials", [])
+        if not isinstance(runs, list) or not all(isinstance(run, dict) for run in runs):
+            raise NoResults(f"{os.fspath(path)}: not a results file: case {case['id']}: trials: expected a list of mappings")
     return value
 
 
 def stream(path: str | os.PathLike[str]) -> tuple[JsonObject, Iterator[JsonObject]]:
-    """What stands above the cases, and the cases one at a time: as it was written, a case is a line. Others are read whole."""
+    """What stands above the cases, and the cases one at a time: as it was written, a case is a line. Others are read whole.
+
+    What lacks something that is compared or judged by is no results file.
+    """
     cases = _lines_of(Path(path))
     try:
         head: JsonObject | None = next(cases)
-    except (OSError, ValueError, StopIteration):
+    except (OSError, ValueError, RecursionError, StopIteration):
         head = None
     if head is None or head.get("version") != VERSION:
-        whole = load(path)
-        return whole, iter(whole.pop("cases"))
-    return head, _told(cases, os.fspath(path))
+        head = load(path)
+        cases = iter(head.pop("cases"))
+    try:
+        fits_head(head)
+    except ValueError as problem:
+        raise _no_results(path, problem) from None
+    return head, _told(cases, path)
 
 
 def _lines_of(path: Path) -> Iterator[JsonObject]:
@@ -202,8 +218,12 @@ def _cases_in(file: Iterable[str]) -> Iterator[JsonObject]:
     raise ValueError("the list of cases does not end")
 
 
-def _told(cases: Iterator[JsonObject], path: str) -> Iterator[JsonObject]:
+def _told(cases: Iterator[JsonObject], path: str | os.PathLike[str]) -> Iterator[JsonObject]:
     try:
-        yield from cases
-    except ValueError as problem:
-        raise NoResults(f"{path}: not a results file: {problem}") from None
+        yield from map(fits_case, cases)
+    except (ValueError, RecursionError) as problem:
+        raise _no_results(path, problem) from None
+
+
+def _no_results(path: str | os.PathLike[str], problem: Exception) -> NoResults:
+    return NoResults(f"{os.fspath(path)}: not a results file: {problem}; run pytest --agent-evals once more")

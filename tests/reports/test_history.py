@@ -46,9 +46,10 @@ def test_lines_that_are_none_are_counted_and_left_out(tmp_path: Path) -> None:
     remember(path, now=DAY)
     file = path.parent / "history.jsonl"
     good = file.read_text()
-    file.write_text("[]\n" + good + good[:40] + "\n" + good.replace('"version":1', '"version":2') + "<<<<<<< HEAD\n")
+    others = good.replace('"version":1', '"version":2') + good.replace("00Z", "00")
+    file.write_text("[]\n" + good + good[:40] + "\n" + others + "<<<<<<< HEAD\n")
     history, bad = read(file)
-    assert (len(history["s"]), bad) == (1, 4)
+    assert (len(history["s"]), bad) == (1, 5)
     with pytest.raises(NoHistory, match="no history yet"):
         read(tmp_path / "none.jsonl")
     with pytest.raises(NoHistory, match="cannot be read"):
