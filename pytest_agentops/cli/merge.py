@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,14 +34,20 @@ def run(options: argparse.Namespace) -> int:
         raise NoMerge(f"{options.baseline}: there is no such baseline")
     with union(options.files, options.baseline, partial=options.partial) as made:
         _tell(made, options)
+        unwritten: list[str] = []
         if options.output is not None:
+            from ..reports.history import remember
+
             made.write(options.output)
+            unwritten = remember(options.output, folder=Path.cwd() / ".agentops")  # where sessions have theirs
         if options.md is not None:
             from ..reports.markdown import write
 
             assert made.gating is not None
             write(options.output, options.md, root=Path.cwd(), baseline=made.gating.terms.file)
-        return 1 if made.is_bad else 0
+        for line in unwritten:
+            print(f"pytest-agentops merge: {line}", file=sys.stderr)
+        return 1 if made.is_bad or unwritten else 0
 
 
 def _tell(made: Union, options: argparse.Namespace) -> None:

@@ -79,18 +79,25 @@ class Seen:
 
 
 def remember(
-    results: Path, head: JsonObject | None = None, seen: Mapping[str, Seen] | None = None, *, now: dt.datetime | None = None
+    results: Path,
+    head: JsonObject | None = None,
+    seen: Mapping[str, Seen] | None = None,
+    *,
+    folder: Path | None = None,
+    now: dt.datetime | None = None,
 ) -> list[str]:
-    """Add the session to the history beside its results; what went wrong, a sentence each.
+    """Add the session to the history beside its results, or in another folder; what went wrong, a sentence each.
 
     `head` is what stands above their cases and `seen` what these say, suite by suite, where that is known already.
     """
-    path = results.with_name(NAME)
+    folder = folder or results.parent
+    path = folder / NAME
     if head is None or seen is None:
         head, cases = stream(results)
         seen = _seen(cases)
-    line = dumps(_entry(head, seen, git.head(results.parent), now or dt.datetime.now(dt.UTC)))
     try:
+        folder.mkdir(parents=True, exist_ok=True)
+        line = dumps(_entry(head, seen, git.head(folder), now or dt.datetime.now(dt.UTC)))
         append_line(path, line)  # two sessions at once give two lines
     except OSError as error:
         return [f"{path}: the history cannot be written: {error.strerror or error}"]

@@ -125,6 +125,27 @@ def test_the_report_of_the_whole_is_that_of_a_session(project: Project, monkeypa
     assert "https://github.com/our/bot/blob/abc/cases/demo/demo.yaml#L" in shown
 
 
+def test_the_whole_is_a_session_of_the_history(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of shards no suite is whole; of the merge that writes results all are, where all shards are there."""
+    _, parts = sessions(project, ("-k", "ann"), ("-k", "not ann"))
+    history = project.path / ".agentops" / "history.jsonl"
+    before = history.read_text().splitlines()
+    main(["merge", *map(str, parts)])
+    assert history.read_text().splitlines() == before, "only looked at"
+    main(["merge", *map(str, parts), "-o", "out/r.json"])
+    *old, new = history.read_text().splitlines()
+    assert old == before
+    suites = json.loads(new)["suites"]
+    assert {name: suite["whole"] for name, suite in suites.items()} == {"demo": True, "other": True}
+    assert not json.loads(before[-1])["suites"]["demo"]["whole"]
+    assert suites["demo"]["metrics"]["runs"] == 3
+    history.unlink()
+    history.mkdir()
+    capsys.readouterr()
+    assert main(["merge", *map(str, parts), "-o", "out/r.json"]) == 1
+    assert "the history cannot be written" in capsys.readouterr().err
+
+
 def edited(path: Path, **change: Any) -> str:
     value = json.loads(path.read_text())
     for key, new in change.items():
