@@ -25,6 +25,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()  # the reader went away (| head): nobody is left to tell
         return 1
+    except OSError as problem:  # a folder that may not be written, a full disk
+        place = "" if problem.filename is None else f"{problem.filename}: "
+        print(f"pytest-agentops {options.command}: {place}{problem.strerror or problem}", file=sys.stderr)
+        return 1
     return code
 
 

@@ -92,7 +92,7 @@ def _case(case: JsonObject) -> JsonObject:
 
 def _run(run: JsonObject) -> JsonObject:
     tokens = run.get("tokens") or {}
-    calls = run.get("calls") or []
+    calls = run.get("calls")
     cost, evals = run.get("cost_usd"), run.get("eval_cost_usd", "0")
     return {
         "trial": run.get("trial"),
@@ -104,7 +104,7 @@ def _run(run: JsonObject) -> JsonObject:
         "tokens_input": tokens.get("input"),
         "tokens_output": tokens.get("output"),
         "steps": run.get("steps"),
-        "tool_calls": len(calls),
+        "tool_calls": None if calls is None else len(calls),
         "policy_blocks": run.get("policy_blocks"),
         "interventions": None if run.get("interventions") is None else len(run["interventions"]),
         "failed_checks": " ".join(c["name"] for c in run.get("checks") or () if not c.get("passed")),

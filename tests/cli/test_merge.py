@@ -146,6 +146,13 @@ def test_the_whole_is_a_session_of_the_history(project: Project, capsys: pytest.
     assert "the history cannot be written" in capsys.readouterr().err
 
 
+def test_results_that_cannot_be_written_are_told(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    _, (part,) = sessions(project, ("-k", "ann"))
+    project.write("taken", "")
+    assert main(["merge", str(part), "-o", "taken/r.json"]) == 1
+    assert "pytest-agentops merge: taken: " in capsys.readouterr().err
+
+
 def edited(path: Path, **change: Any) -> str:
     value = json.loads(path.read_text())
     for key, new in change.items():

@@ -565,13 +565,16 @@ def test_a_confirmation_run_that_dies_confirms_nothing(project: Project, monkeyp
     done.stdout.fnmatch_lines(["confirmation run: it ended with exit code 7 and no results*"])
 
 
-def test_a_gate_of_the_session_is_confirmed_over_all_suites(project: Project) -> None:
+def test_a_gate_of_the_session_is_confirmed_over_all_suites(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = project.path / "page.md"
     project.write("pytest.ini", "[pytest]\nagentops_gates =\n    broken_cases: {max: 0}\n    confirm: true\n")
     project.suite(MANY, head=HEAD, agent=COUNTED.replace("GOOD", "'good'"))
     project.evals(*LIVE, "--agent-baseline=update")
     (project.path / "cases/demo/count").unlink()
     project.suite(MANY, head=HEAD, agent=COUNTED.replace("GOOD", "'bad'"))
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(page))
     done = project.evals(*LIVE)
+    assert page.read_text().count("## ") - page.read_text().count("### ") == 1, "the confirmation run has no report of its own"
     assert [(gate["name"], gate["result"]) for gate in project.results["gates"]] == [("broken_cases", "fail")]
     assert len((project.path / "cases/demo/count").read_text()) == 20
     done.stdout.fnmatch_lines(["gate session broken_cases: fail: *; confirmed by a second run: broken: demo/one (10/10 → 0/10)*"])

@@ -28,6 +28,7 @@ def test_csv(tmp_path: Path) -> None:
     back = pd.read_csv(tmp_path / "out" / "r.csv")
     assert list(back.columns) == list(frame.COLUMNS)
     assert back["output"][0] == 'a,\n"b"'
+    assert back["tool_calls"].isna().all(), "what a file does not tell is unknown"
     assert back["cost_usd"].isna().tolist() == [False, True]
     assert back["tokens_input"].isna().tolist() == [True, False], "unknown is empty, never 0"
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["r.csv"]
