@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..schema import paths
 from ..schema.paths import Concrete
-from ..schema.values import Json, dumps, loads
+from ..schema.values import Json, dumps, loads, written
 
 FOLDER = "payload"
 REDACTED = "[redacted]"
@@ -65,7 +65,7 @@ class Payloads:
     def keep(self, value: Json) -> str:
         """Write a payload and give its digest; raises OSError where that cannot be done."""
         salt = os.urandom(_SALT)
-        data = dumps(value, sort_keys=True).encode("utf-8", "backslashreplace")
+        data = written(dumps(value, sort_keys=True))
         name = hashlib.sha256(salt + data).hexdigest()
         try:
             handle = self._create(name)

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from ..schema import paths
-from ..schema.values import Json, dumps
+from ..schema.values import Json, dumps, written
 from .secrets import MIN_LENGTH, PATTERNS, Pattern, from_environment, spellings
 
 PLACEHOLDER = re.compile(r"<<([A-Za-z][A-Za-z0-9_.-]*):([^<>\s]+)>>")
@@ -117,6 +117,8 @@ class Membrane:
     def _copied(self, value: Json) -> Json:
         """A copy of a value that holds no secret; raises `_Found` at the first one. Most values by far hold none."""
         if isinstance(value, str):
+            if not value.isascii():
+                value = written(value).decode()  # an error of the agent's may hold half a surrogate pair, and no report could
             if "<<" in value:
                 self._reserve(value)
             if (self._known is not None and self._known.search(value)) or (self._hint is not None and self._hint.search(value)):
@@ -144,6 +146,7 @@ class Membrane:
 
     def text(self, text: str) -> str:
         """A text without the secrets in it."""
+        text = text if text.isascii() else written(text).decode()
         if self._known is not None:
             whole = text
             text = self._known.sub(lambda found: self._known_one(found[0], alone=found[0] == whole), text)

@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 
 from ..errors import AgentOpsError
 from ..schema.disk import replacing
-from ..schema.values import Json, JsonObject, dumps, loads
+from ..schema.values import Json, JsonObject, dumps, loads, written
 from .shape import fits_case, fits_head
 
 VERSION = 1
@@ -46,7 +46,7 @@ class Results:
 
     def add(self, case_json: str) -> bool:
         """Keep one case, given as compact JSON text; says whether it is a new one."""
-        raw = case_json.encode("utf-8")
+        raw = written(case_json)
         start = self._spool.seek(0, os.SEEK_END)
         self._spool.write(raw)
         key = key_of(case_json)

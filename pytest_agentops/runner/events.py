@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from ..schema.run import Run
-from ..schema.values import JsonObject, dumps
+from ..schema.values import JsonObject, dumps, written
 from .leaks import without_secrets
 
 _TOKEN = os.urandom(16).hex()
@@ -68,7 +68,7 @@ def write_events(run: Run, path: str | Path) -> None:
 def _text(run: Run) -> bytes:
     # written at once, since making an encoder costs more than writing a short line; the lines part where the token stands
     parted = [part for line in events(run) for part in (line, _TOKEN)]
-    return dumps(parted)[1:-1].replace(_PARTS, "\n").removesuffix(_END).encode() + b"\n"
+    return written(dumps(parted)[1:-1].replace(_PARTS, "\n").removesuffix(_END)) + b"\n"
 
 
 def _write(path: str | Path, data: bytes) -> None:

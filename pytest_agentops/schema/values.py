@@ -60,7 +60,7 @@ def jsonable(value: object, path: str = "$") -> Json:
     Raises `NotJson`, naming the place, for anything else; NaN and infinities are not JSON.
     """
     kind = type(value)
-    if kind in _PLAIN:
+    if kind in _PLAIN or (kind is str and value.isascii()):  # type: ignore[attr-defined]
         return value
     if kind is dict:
         items: JsonObject = value  # type: ignore[assignment]
@@ -68,7 +68,7 @@ def jsonable(value: object, path: str = "$") -> Json:
     if isinstance(value, enum.Enum):
         return jsonable(value.value, path)
     if isinstance(value, str):
-        return str.__str__(value)  # of a subclass only the letters: who compares it later is not to be lied to
+        return _text(str.__str__(value), path)  # of a subclass only the letters: who compares it later is not to be lied to
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
@@ -88,14 +88,25 @@ def jsonable(value: object, path: str = "$") -> Json:
     return _convert(value, path)
 
 
-_PLAIN = frozenset({str, int, bool, type(None)})
+_PLAIN = frozenset({int, bool, type(None)})
 """What is JSON as it stands."""
 
 
 def _key(key: object, path: str) -> str:
     if not isinstance(key, str):
         raise NotJson(path, type(key).__name__, f"the key {key!r} is no string")
-    return str.__str__(key)
+    return _text(str.__str__(key), path)
+
+
+def _text(text: str, path: str) -> str:
+    """Half a surrogate pair is no text: no file could hold it, and no worker could tell of it."""
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            half = f"\\u{ord(text[error.start]):04x}"
+            raise NotJson(path, "str", f"{half} at {error.start} is half of a surrogate pair, which is no text") from None
+    return text
 
 
 def _convert(value: object, path: str) -> Json:
@@ -193,6 +204,11 @@ def _dumps_decimals(value: Json, *, sort_keys: bool, indent: int | None) -> str:
     return text
 
 
+def written(text: str) -> bytes:
+    """JSON text as bytes; half a surrogate pair, which a model may well say, is written as JSON's own escape of it."""
+    return text.encode("utf-8", "backslashreplace")
+
+
 def loads(text: str | bytes) -> Json:
     """JSON text to a value; numbers by the rule of this module, NaN and Infinity refused."""
     if isinstance(text, bytes):
@@ -212,7 +228,7 @@ _DECODER = json.JSONDecoder(parse_float=number, parse_constant=_refuse_constant)
 
 def digest(value: Json) -> str:
     """``sha256:`` and 12 hex digits of the canonical text: short enough to read in a diff."""
-    return "sha256:" + hashlib.sha256(canonical(value).encode()).hexdigest()[:12]
+    return "sha256:" + hashlib.sha256(written(canonical(value))).hexdigest()[:12]
 
 
 def same(a: Json, b: Json) -> bool:

@@ -63,3 +63,29 @@ def test_what_judges_cost_stands_apart(suite: Project) -> None:
     metrics = suite.results["metrics"]
     assert (metrics["cost_usd"], metrics["eval_cost_usd"]) == ("0", "0.003")
     assert "prices" not in suite.results, "no model was asked: no table was needed"
+
+
+@pytest.mark.parametrize("workers", [(), ("-p", "xdist", "-n2")])
+def test_half_a_surrogate_pair_is_told_and_breaks_nothing(project: Project, workers: tuple[str, ...]) -> None:
+    agent = """
+def agent(task, tools):
+    if task.text == "raises":
+        raise ValueError("odd \\ud800")
+    if task.text == "calls":
+        tools.call("look.up", q="odd \\ud800")
+    return "odd \\ud800" if task.text == "says" else "even"
+"""
+    head = "version: 1\nagent: ./agent.py:agent\ncontracts: {look.up: {effect: read, tier: 0, answers: [{result: 1}]}}\n"
+    cases = "".join(f"- {{id: {text}, task: {text}}}\n" for text in ("raises", "calls", "says", "nothing"))
+    project.suite(cases, head=head, agent=agent)
+    result = project.apart(*workers, "--agent-evals")
+    result.assert_outcomes(passed=1, failed=3)
+    assert project.statuses == {"raises": "failed", "calls": "failed", "says": "failed", "nothing": "passed"}
+    half = r"\ud800 at 4 is half of a surrogate pair, which is no text"
+    result.stdout.fnmatch_lines_random(
+        [
+            r"  stopped:  the agent raised ValueError: odd \ud800",
+            f"  stopped:  the agent did not catch: look.up: $.q: {half}",
+            f"*the agent returned what JSON cannot say: $: {half}",
+        ]
+    )
