@@ -39,9 +39,10 @@ def success(pairs: Pairs, spec: SuccessRegression, *, exact: bool) -> Finding:
     finding.alpha, finding.test = spec.alpha, "exact stratified"
     finding.worse = drop > 0 and drop >= spec.min_drop
     finding.wanted = f"no proven drop of {percent(spec.min_drop)} or more"
-    found = statistics.detectable([b.successes / b.trials for b, _ in pairs], trials, spec.alpha)
-    if found:
-        finding.details.append(f"{trials} trials find a drop of {100 * found:.0f} points with a power of 0.8")
+    found = statistics.detectable([statistics.likely_rate(b.successes, b.trials) for b, _ in pairs], trials, spec.alpha)
+    if found is not None:
+        drop_found = f"a drop of {100 * found:.0f} points" if found <= 1 else "no drop"
+        finding.details.append(f"{trials} trials find {drop_found} with a power of 0.8")
     if spec.detect is not None and not finding.worse and (found is None or found > spec.detect):
         finding.result = "inconclusive"
         finding.details.append(f"wanted: a drop of {100 * spec.detect:g} points is found (detect: {spec.detect:g})")

@@ -179,6 +179,11 @@ def runs_to_prove(rate: float, confidence: float, method: Method = "wilson") -> 
     return max(1, math.ceil(rate * z2 / (1 - rate) - 1e-9))
 
 
+def likely_rate(successes: int, trials: int) -> float:
+    """A rate as it probably is (Jeffreys): what never failed in a few trials may fail yet, and one trial tells of no spread."""
+    return (successes + 0.5) / (trials + 1)
+
+
 def detectable(rates: Sequence[float], trials: int, alpha: float = ALPHA, power: float = POWER) -> float | None:
     """The smallest drop of the rate that is found with this power; `rates` by case, `trials` all of one side."""
     if not rates or not trials:

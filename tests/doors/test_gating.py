@@ -373,7 +373,7 @@ def test_new_cases_are_judged_by_absolute_gates_only(project: Project) -> None:
     project.evals(*LIVE, "--agent-baseline=update")
     gated(project, cases=TWO + "- {id: three, task: hello}\n")
     assert project.evals(*LIVE).ret == 0
-    assert gates_of(project)["success_regression"]["details"][0] == "1 case new, with absolute gates only: demo/three"
+    assert gates_of(project)["success_regression"]["details"][-1] == "1 case new, with absolute gates only: demo/three"
 
 
 FAILING = """

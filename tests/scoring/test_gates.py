@@ -131,6 +131,15 @@ def test_detect_says_when_trials_are_too_few_to_find_a_drop() -> None:
     found = judged(Gates(success_regression=SuccessRegression(detect=0.05)), before, before)["success_regression"]
     assert found.result == "inconclusive"
     assert "15 trials find a drop of" in found.details[0]
+    for best in (build([1, 1, 1], 1), build([5] * 3)):  # that nothing failed yet is no proof that nothing can
+        found = judged(Gates(success_regression=SuccessRegression(detect=0.01)), best, best)["success_regression"]
+        assert found.result == "inconclusive"
+    assert (
+        "trials find no drop with a power of 0.8"
+        in judged(Gates(success_regression=SuccessRegression(detect=1)), build([1], 1), build([1], 1))[
+            "success_regression"
+        ].details[0]
+    )
     many = build([40, 39, 41], 50)
     gates = Gates(success_regression=SuccessRegression(detect=0.5))
     assert judged(gates, many, many)["success_regression"].result == "pass"
@@ -351,8 +360,10 @@ def test_a_case_that_did_not_run_or_counts_nowhere_is_not_comparable() -> None:
     assert (idle.result, "it did not run" in idle.why) == ("not_comparable", True)
     out = judged(REGRESSIONS, [before[0], case("c2", 4, 4, left_out=1)], before)["success_regression"]
     assert "1 of its runs counts nowhere" in out.why
-    assert len(out.details) == 1
-    assert out.details[0].startswith("what counts nowhere is compared again when it runs as it was recorded")
+    power, *cures = out.details
+    assert "trials find a drop of" in power
+    assert len(cures) == 1
+    assert cures[0].startswith("what counts nowhere is compared again when it runs as it was recorded")
 
 
 def test_where_no_run_counts_nothing_has_passed() -> None:

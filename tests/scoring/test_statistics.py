@@ -195,6 +195,12 @@ def test_detectable_drops(cases, trials, points):
     assert round(100 * statistics.detectable(spread, cases * trials)) == pytest.approx(points, abs=1)
 
 
+@pytest.mark.parametrize(("cases", "trials", "points"), [(20, 5, 10), (50, 5, 6)])
+def test_a_suite_that_never_failed_finds_about_what_others_do(cases, trials, points):
+    rates = [statistics.likely_rate(trials, trials)] * cases
+    assert 100 * statistics.detectable(rates, cases * trials) == pytest.approx(points, abs=1)
+
+
 def test_nothing_is_detectable_in_nothing():
     assert statistics.detectable([], 5) is statistics.detectable([0.5], 0) is None
 
