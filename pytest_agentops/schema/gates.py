@@ -101,7 +101,7 @@ class Critical:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostRegression:
-    """The cases of the baseline cost more than they did; in a replay tokens are looked at, too."""
+    """The cases of the baseline cost more than they did; in a replay each case is looked at, and its tokens too."""
 
     __pydantic_config__ = STRICT
     tolerance: Amount = 0.10
@@ -132,7 +132,7 @@ class Gates:
     critical: Critical | None = None
     cost_regression: CostRegression | None = None
     on_inconclusive: Literal["warn", "fail"] | None = None
-    """What a gate that decides nothing does to the exit code. Default: `inconclusive` warns, `not_comparable` fails."""
+    """What a gate that is `inconclusive` or `not_comparable` does to the exit code. Default: it fails."""
     correction: Literal["holm", "none"] = "holm"
     """How the statistical gates of one build share their alpha."""
     confirm: bool = False

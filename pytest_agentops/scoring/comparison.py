@@ -98,7 +98,9 @@ def _uneven(pairs: Sequence[tuple[Tried, Tried]]) -> bool:
 
 
 def _cost(pairs: Sequence[tuple[Tried, Tried]], tolerance: float, alpha: float, *, exact: bool) -> Finding:
-    """The gate's test of cost; of what one side does not know nobody can say that it is not worse."""
+    """The gate's test of cost, of replays in sum: a model may be dearer here and cheaper there. Of what one side does not know
+    nobody can say that it is not worse.
+    """
     unknown = [[one.id for one in side if one.cost_usd is None] for side in zip(*pairs, strict=True)]
     if any(unknown):
         both = len(unknown[0]) == len(unknown[1]) == len(pairs)
@@ -108,7 +110,7 @@ def _cost(pairs: Sequence[tuple[Tried, Tried]], tolerance: float, alpha: float, 
         )
     if exact and _uneven(pairs):
         return Finding(result="not_judged", why="replayed trials of unequal number")
-    return regressions.cost(pairs, CostRegression(tolerance=tolerance, alpha=alpha), exact=exact)
+    return regressions.cost(pairs, CostRegression(tolerance=tolerance, alpha=alpha), exact=exact, in_sum=True)
 
 
 def _answer(

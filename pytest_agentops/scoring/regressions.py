@@ -73,8 +73,8 @@ def broken(pairs: Pairs, spec: BrokenCases, *, exact: bool) -> Finding:
     return finding
 
 
-def cost(pairs: Pairs, spec: CostRegression, *, exact: bool) -> Finding:
-    """Whether these cases cost more, each for itself."""
+def cost(pairs: Pairs, spec: CostRegression, *, exact: bool, in_sum: bool = False) -> Finding:
+    """Whether these cases cost more: a replay each for itself, or `in_sum`; live runs by the mean of the cases' ratios."""
     limit = signed(spec.tolerance)
     finding = Finding(result="pass", why="", wanted=f"at most {limit} of cost", test=EXACT)
     unknown = [a.id for b, a in pairs if a.cost_usd is None or b.cost_usd is None]
@@ -88,7 +88,7 @@ def cost(pairs: Pairs, spec: CostRegression, *, exact: bool) -> Finding:
     more = sorted(((n - w, f"{a.id} ${money.text(w)} → ${money.text(n)}") for _, a, w, n in known if n > w), reverse=True)
     finding.details += [f"dearer: {some((text for _, text in more), NAMED)}"] if more else []
     if exact:
-        return _cost_of_replay(finding, pairs, was, now, spec)
+        return _cost_of_replay(finding, pairs, spec, in_sum=in_sum)
     priced = [(float(w / b.trials), float(n / a.trials)) for b, a, w, n in known if w and n]
     free = [a.id for _, a, w, n in known if not w and n]
     if free:
@@ -113,17 +113,29 @@ def cost(pairs: Pairs, spec: CostRegression, *, exact: bool) -> Finding:
     return finding
 
 
-def _cost_of_replay(finding: Finding, pairs: Pairs, was: Decimal, now: Decimal, spec: CostRegression) -> Finding:
-    """A replay costs what its recording did: cost and tokens may not grow by more than the tolerance."""
+def _cost_of_replay(finding: Finding, pairs: Pairs, spec: CostRegression, *, in_sum: bool) -> Finding:
+    """A replay costs what its recording did: neither cost nor tokens may grow by more than the tolerance."""
     times = Decimal(repr(1 + spec.tolerance))
-    finding.wanted += " and tokens"
-    dear = now > was * times
+    finding.wanted += " and tokens" + ("" if in_sum else ", in every case")
     if any(a.tokens is None or b.tokens is None for b, a in pairs):
         finding.result, finding.why = "fail", f"{finding.why}; tokens unknown, which is within no limit"
         return finding
     used, uses = sum(b.tokens or 0 for b, _ in pairs), sum(a.tokens or 0 for _, a in pairs)
     finding.why += f", tokens {used} → {uses}, tolerated {signed(spec.tolerance)}"
-    finding.result = "fail" if dear or uses > used * times else "pass"
+    if in_sum:
+        was, now = (sum((one.cost_usd or Decimal(0) for one in side), Decimal(0)) for side in zip(*pairs, strict=True))
+        finding.result = "fail" if now > was * times or uses > used * times else "pass"
+        return finding
+    beyond = []
+    for b, a in pairs:
+        dear = (a.cost_usd or 0) > (b.cost_usd or 0) * times
+        more = (a.tokens or 0) > (b.tokens or 0) * times
+        said = [f"${money.text(b.cost_usd)} → ${money.text(a.cost_usd)}"] if dear else []
+        said += [f"{b.tokens} → {a.tokens} tokens"] if more else []
+        beyond += [f"{a.id} {', '.join(said)}"] if said else []
+    if beyond:
+        finding.result = "fail"
+        finding.why += f"; beyond it: {some(beyond, NAMED)}"
     return finding
 
 

@@ -69,6 +69,12 @@ def test_dearer_is_worse_beyond_the_tolerance() -> None:
     assert found(before, after, tolerance=0.25).answer == "same"
 
 
+def test_replays_may_be_dearer_here_and_cheaper_there() -> None:
+    before = [one(name, 1, 1, mode="replay", cost_usd=Decimal(cost)) for name, cost in (("a", "0.01"), ("b", "1"))]
+    after = [one(name, 1, 1, mode="replay", cost_usd=Decimal(cost)) for name, cost in (("a", "0.02"), ("b", "0.9"))]
+    assert found(before, after).answer == "same"
+
+
 def test_what_nobody_knows_the_cost_of_is_not_called_the_same() -> None:
     known, unknown = side(BEFORE), side(BEFORE, cost_usd=None)
     assert found(known, unknown).answer == "unproven"

@@ -172,6 +172,22 @@ def test_a_replay_compares_cost_and_tokens_exactly(cost: str | None, tokens: int
     assert (found.result, found.p) == (result, None)
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"cost_usd": Decimal("0.09")}, "beyond it: s/c1 $0.01 → $0.09"),
+        ({"tokens": 50}, "beyond it: s/c1 10 → 50 tokens"),
+        ({"tokens": 0, "cost_usd": Decimal("0.02")}, "beyond it: s/c1 $0.01 → $0.02"),
+    ],
+)
+def test_a_replay_compares_the_cost_of_each_case(change: dict[str, Any], said: str) -> None:
+    """A dear case, or one that became cheaper, hides no other: of its recording each costs exactly what it does."""
+    before = replayed([case("c1", 5, cost="0.01", tokens=10), case("c2", 5, cost="1", tokens=1000)])
+    now = [replace(before[0], **change), replace(before[1], cost_usd=Decimal("0.9"))]
+    found = judged(Gates(cost_regression=CostRegression()), now, before)["cost_regression"]
+    assert (found.result, found.why.endswith(said)) == ("fail", True)
+
+
 def test_cost_at_its_edges() -> None:
     gates = Gates(cost_regression=CostRegression())
 
