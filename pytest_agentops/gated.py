@@ -27,19 +27,23 @@ def told(suite: LoadedSuite, trials: int | None) -> JsonObject:
 
 
 def unproven(name: str, gates: Gates, runs: int) -> str | None:
-    """Why a threshold cannot be proven with so many runs, and how many would do."""
+    """Why a threshold cannot be proven with so many runs, and how many would do; of two, the one that takes more runs."""
     spec = getattr(gates, name, None)
     confidence = getattr(spec, "confidence", None)
     if spec is None or confidence is None:
         return None
-    share = spec.min if spec.min is not None else None if spec.max is None else 1 - spec.max
-    needed = None if share is None else runs_to_prove(share, confidence)
-    side = "min" if spec.min is not None else "max"
+    shares = {"min": spec.min, "max": None if spec.max is None else 1 - spec.max}
+    # nothing has to be proven of a share that every rate reaches, and what takes the greater share takes more runs
+    share, side = max(((share, side) for side, share in shares.items() if share), default=(0, ""))
+    if not share:
+        return None
+    needed = runs_to_prove(share, confidence)
     limit = f"{name}: {side} {getattr(spec, side)} with {100 * confidence:g} % confidence"
-    if share is not None and needed is None:
+    if needed is None:
         return f"{limit} is proven by no number of runs; leave `confidence` out"
-    if needed is not None and needed > runs:
-        return f"{limit} cannot be proven with {runs} runs: {needed} would do (raise `trials`, or lower `{side}` or `confidence`)"
+    if needed > runs:
+        eased = "lower `min` or" if side == "min" else "raise `max` or lower"
+        return f"{limit} cannot be proven with {runs} runs: {needed} would do (raise `trials`, or {eased} `confidence`)"
     return None
 
 

@@ -257,9 +257,10 @@ class Judging:
             f"{len(before.keys() - after.keys())} removed",
         )
         done = f"{self._shown()} written" if changed else f"{self._shown()} was up to date"
-        if self.broken:
-            self.notes.append(f"baseline: {self.broken}; it is written anew")
-        self.notes.append(f"baseline: {done}: {len(new)} records ({', '.join(counts)})")
+        if self.broken:  # what it held nobody knows, other modes' records among it
+            anew = f"it is written anew, with records of the mode {self.terms.mode} only: update it in the other modes, too"
+            self.notes.append(f"baseline: {self.broken}; {anew}")
+        self.notes.append(f"baseline: {done}: {len(new)} records" + ("" if self.broken else f" ({', '.join(counts)})"))
         failed = [one.id for one in now if one.successes < one.trials]
         nowhere = [one.id for one in now if one.left_out and not one.trials]
         unpaid = [one.id for one in tried_now if one.unpaid]

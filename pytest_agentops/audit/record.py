@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Literal, TypeAlias, get_args
 
 from ..errors import AgentOpsError
-from ..schema.values import Json, JsonObject, decimal
+from ..schema.values import Json, JsonObject, decimal, once
 
 VERSION = 1
 GENESIS = "0" * 64
@@ -107,7 +107,7 @@ def plain(value: Json) -> Json:
 def parse(line: bytes) -> JsonObject:
     """A line as a record; raises `BadRecord` for what is not exactly what the log would have written."""
     try:
-        record = json.loads(line, object_pairs_hook=_once, parse_float=_no_number, parse_constant=_no_number)
+        record = json.loads(line, object_pairs_hook=once, parse_float=_no_number, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise BadRecord(str(error)) from None
     if not isinstance(record, dict):
@@ -124,14 +124,6 @@ def parse(line: bytes) -> JsonObject:
     if canon(record) != line:
         raise BadRecord("not written the canonical way")
     return record
-
-
-def _once(pairs: list[tuple[str, Json]]) -> JsonObject:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        keys = [key for key, _ in pairs]
-        raise BadRecord(f"the key {next(k for k in keys if keys.count(k) > 1)!r} stands there twice")
-    return found
 
 
 def _no_number(text: str) -> Json:

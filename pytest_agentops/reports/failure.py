@@ -38,7 +38,9 @@ def _headline(runs: Sequence[Run], verdict: Verdict) -> str:
     what = _what_failed([run for run in runs if not run.success])
     if verdict.trials <= 1:
         return what or verdict.why or "no trial passed"
-    rate = f"{verdict.successes} of {verdict.trials} trials passed, wanted {verdict.wanted}"
+    idle = verdict.trials - len(runs)  # stopped, or curtailed
+    ran = f"{len(runs)} trials passed ({idle} did not run)" if idle else f"{verdict.trials} trials passed"
+    rate = f"{verdict.successes} of {ran}, wanted {verdict.wanted}"
     return f"{rate}: {what}" if what else rate
 
 

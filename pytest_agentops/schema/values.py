@@ -226,6 +226,27 @@ def _refuse_constant(text: str) -> Json:
 _DECODER = json.JSONDecoder(parse_float=number, parse_constant=_refuse_constant)
 
 
+class KeyTwice(ValueError):
+    """A key that an object has twice: which one counts no reader may choose."""
+
+
+def once(pairs: list[tuple[str, Json]]) -> JsonObject:
+    """For `object_pairs_hook`: an object, or `KeyTwice`."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        keys = [key for key, _ in pairs]
+        raise KeyTwice(f"the key {next(key for key in keys if keys.count(key) > 1)!r} stands there twice")
+    return found
+
+
+_ONCE = json.JSONDecoder(parse_float=number, parse_constant=_refuse_constant, object_pairs_hook=once)
+
+
+def loads_once(text: str) -> Json:
+    """Like `loads`, and raises `KeyTwice`."""
+    return _ONCE.decode(text)
+
+
 def digest(value: Json) -> str:
     """``sha256:`` and 12 hex digits of the canonical text: short enough to read in a diff."""
     return "sha256:" + hashlib.sha256(written(canonical(value))).hexdigest()[:12]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..errors import BaselineError
 from ..schema import disk, money
-from ..schema.values import Json, JsonObject, dumps, loads
+from ..schema.values import Json, JsonObject, KeyTwice, dumps, loads_once
 from .tried import Tried
 
 VERSION = 1
@@ -118,7 +118,7 @@ def parse(text: str, shown: str = NAME) -> Baseline:
     lines = text.splitlines()
     for number, line in enumerate(lines, start=1):
         if _CONFLICT.match(line):
-            cure = f"a case is one line: keep the lines of both sides, delete the markers, or write it anew: {CURE}"
+            cure = f"a case is one line: keep the lines of both sides, delete the markers, or write it anew in each mode: {CURE}"
             raise BaselineError(f"a conflict marker of a merge: {line[:40]!r}", path=shown, line=number, cure=cure)
     value = _json(text, shown)
     version = value.get("version") if isinstance(value, dict) else None
@@ -148,15 +148,31 @@ def _restore(shown: str) -> str:
 
 def _json(text: str, shown: str) -> Json:
     try:
-        return loads(text)
+        return loads_once(text)
+    except KeyTwice as problem:
+        line = next((number for number, line in enumerate(text.splitlines(), start=1) if _stands_twice(line)), 1)
+        raise BaselineError(f"edited by hand: {problem}", path=shown, line=line, cure=_restore(shown)) from None
     except json.JSONDecodeError as problem:
         rest = text[problem.pos :].strip()
         truncated = not rest or not text.rstrip().endswith("]}")
         found = "it is truncated" if truncated else f"edited by hand, it is no JSON any more: {problem.msg}"
         line, col = problem.lineno, problem.colno
         raise BaselineError(found, path=shown, line=line, col=col, cure=_restore(shown)) from None
+    except RecursionError:
+        raise BaselineError("edited by hand: it is nested too deeply", path=shown, line=1, cure=_restore(shown)) from None
     except ValueError as problem:
         raise BaselineError(f"edited by hand: {problem}", path=shown, line=1, cure=CURE) from None
+
+
+def _stands_twice(line: str) -> bool:
+    """Whether it is here that a key stands twice; the first line and the last are no JSON by themselves."""
+    try:
+        loads_once(line.removesuffix(","))
+    except KeyTwice:
+        return True
+    except ValueError:
+        return False
+    return False
 
 
 def _line_of(lines: list[str], entry: Json) -> int:

@@ -113,7 +113,7 @@ def match(before: Iterable[Tried], after: Iterable[Tried]) -> Matched:
     for now in after:
         was = old.pop(now.id, None)
         if was is None:
-            new.append(now.id)
+            new += [now.id] if now.trials else []  # an update takes in what has a run that counts
             continue
         why = differs(was, now)
         if why:

@@ -245,7 +245,13 @@ def test_an_update_writes_a_broken_baseline_anew_but_not_from_a_part(project: Pr
     assert path.read_text() == '{"version": 1,\n"cases": ['
     whole = project.evals(*LIVE, "--agent-baseline=update")
     assert whole.ret == 0
-    whole.stdout.fnmatch_lines(["baseline: agentops-baseline.json:2:* it is truncated; it is written anew"])
+    whole.stdout.fnmatch_lines(
+        [
+            "baseline: agentops-baseline.json:2:* it is truncated; it is written anew, with records of the mode live only: "
+            "update it in the other modes, too",
+            "baseline: agentops-baseline.json written: 2 records",
+        ]
+    )
     assert len(baseline(project)) == 2
 
 
@@ -290,6 +296,23 @@ def test_a_threshold_that_cannot_be_proven_is_told_at_collection(project: Projec
             "cannot be proven with 2 runs: 52 would do (raise `trials`*"
         ]
     )
+
+
+def test_the_end_of_a_range_that_takes_more_runs_is_the_one_told(project: Project) -> None:
+    for limits, said in (
+        (
+            "min: 0.0, max: 0.05",
+            "max 0.05 with 95 % confidence cannot be proven with 2 runs: 52 would do (raise `trials`, or raise",
+        ),
+        (
+            "min: 0.9, max: 0.95",
+            "min 0.9 with 95 % confidence cannot be proven with 2 runs: 25 would do (raise `trials`, or lower",
+        ),
+    ):
+        gated(project, f"gates:\n  intervention_rate: {{{limits}, confidence: 0.95}}\n")
+        project.evals(*LIVE, "--collect-only").stdout.fnmatch_lines([f"*intervention_rate: {said}*"])
+    gated(project, "gates:\n  intervention_rate: {min: 0, max: 1, confidence: 0.95}\n")
+    assert "confidence" not in project.evals(*LIVE, "--collect-only").stdout.str()
 
 
 def test_so_is_one_of_the_session(project: Project) -> None:
@@ -374,6 +397,13 @@ def test_new_cases_are_judged_by_absolute_gates_only(project: Project) -> None:
     gated(project, cases=TWO + "- {id: three, task: hello}\n")
     assert project.evals(*LIVE).ret == 0
     assert gates_of(project)["success_regression"]["details"][-1] == "1 case new, with absolute gates only: demo/three"
+
+
+def test_a_case_that_an_update_does_not_take_in_is_not_new(project: Project) -> None:
+    gated(project, cases=TWO + "- {id: three, task: hello, skip: later}\n")
+    project.evals(*LIVE, "--agent-baseline=update")
+    assert set(baseline(project)) == {"demo/one", "demo/two"}
+    assert " new" not in project.evals(*LIVE, "-v").stdout.str()
 
 
 FAILING = """

@@ -138,6 +138,12 @@ def test_the_headline_says_what_is_wrong(problem: Problem, headline: str) -> Non
     assert text.splitlines()[0] == f"0 of 2 trials passed, wanted 2 of 2 trials: {headline}"
 
 
+def test_the_headline_counts_the_trials_that_ran() -> None:
+    verdict = Verdict(passed=False, trials=5, successes=0, wanted="at least 1 of 5 trials")
+    text = explain(CASE, [replace(RUN, trial=n) for n in range(1, 5)], verdict, rerun=RERUN)
+    assert text.splitlines()[0] == "0 of 4 trials passed (1 did not run), wanted at least 1 of 5 trials: check calls failed"
+
+
 def test_misses_that_differ_in_the_trial_alone_are_shown_once() -> None:
     def missed(trial: int, amount: int = 93) -> Run:
         folder = "small~m1" if trial == 1 else f"small~m1.t{trial}"

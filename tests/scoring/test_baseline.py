@@ -228,6 +228,19 @@ def test_other_edits() -> None:
         parse(TWO.text().replace('"tokens":12', '"tokens":NaN'))
 
 
+def test_a_key_twice_and_a_file_that_is_nested_too_deeply() -> None:
+    twice = TWO.text().replace('"tokens":12', '"tokens":12,"tokens":13', 1)
+    line = next(number for number, line in enumerate(twice.splitlines(), start=1) if '"tokens":13' in line)
+    with pytest.raises(
+        BaselineError, match=rf"^agentops-baseline.json:{line}:1: edited by hand: the key 'tokens' stands there twice"
+    ):
+        parse(twice)
+    with pytest.raises(BaselineError, match=":1:1: edited by hand: the key 'version' stands there twice"):
+        parse(TWO.text().replace('"version": 1', '"version": 1, "version": 1'))
+    with pytest.raises(BaselineError, match=r":1:1: edited by hand: it is nested too deeply\n  cure: restore it"):
+        parse("[" * 100_000)
+
+
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "b").write_bytes(b"\xff")
     with pytest.raises(BaselineError, match=r"^b:1:1: it is not UTF-8"):
