@@ -25,6 +25,7 @@ from .schema.run import Run
 from .scoring.judge import judge, verdict
 from .tools.offer import Offer
 from .tools.toolbox import Toolbox
+from .workbench import lint_tools
 
 
 def run_case(item: CaseItem) -> None:
@@ -52,6 +53,8 @@ def one_trial(item: CaseItem, case: Case) -> tuple[Run, Offer | None]:
 
     def toolbox() -> Toolbox:
         offers.append(make_toolbox(tools, item.parts.tool_names, case))
+        if item.parts.policies:
+            lint_tools(item.config, item.variant, item.parts, offers[-1].toolbox.contracts)
         return offers[-1].toolbox
 
     run = run_trial(

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from .commands import from_here
-from .errors import AgentOpsError, CaseFileError, Mistake
+from .errors import AgentOpsError, CaseFileError, LoadError, Mistake
 from .parts import Parts
 from .schema.sentences import count
 from .settings import Settings
 
 if TYPE_CHECKING:
-    from .loading.suite import LoadedSuite
+    from .loading.suite import LoadedSuite, Variant
     from .policy.lint.finding import Finding
+    from .schema.contract import Contract
 
 LINT: pytest.StashKey[dict[str, None]] = pytest.StashKey()
 """What was found, a text each, in the order in which it was."""
+LATER: pytest.StashKey[dict[tuple[str, str], LoadedSuite | dict[str, Mistake]]] = pytest.StashKey()
+"""Suites, by file and key, whose tools are known when a case is set up; then what was found there."""
+PARTIAL = "partial: "
 SHOWN = 10
 OUTPUT = "agentops_lint"
 
@@ -28,49 +32,83 @@ OUTPUT = "agentops_lint"
 def configure(config: pytest.Config, settings: Settings) -> None:
     """In every process: workers find, the controller tells."""
     config.stash[LINT] = {}
+    config.stash[LATER] = {}
     config.pluginmanager.register(Workbench(config, settings), "agentops-workbench")
 
 
 def lint_suite(config: pytest.Config, suite: LoadedSuite, parts: Mapping[str, Parts]) -> None:
-    """Lint the policies of a suite over its tools; raises `CaseFileError` under --agent-policy-strict."""
-    from .settings import settings_of
+    """Lint the policies of a suite over its tools; raises `CaseFileError` under --agent-policy-strict.
 
-    found: dict[str, Finding] = {}
-    partial: dict[str, None] = {}
+    Tools that a fixture makes are known when a case is set up: `lint_tools` looks at their policies then.
+    """
+    from .policies import contracts_of
+
+    mistakes: dict[str, Mistake] = {}
     seen: set[str] = set()
     for variant in suite.variants:
         own = parts[variant.key]
-        if own.policies and variant.key not in seen:
-            seen.add(variant.key)
-            findings, why = _lint(suite, variant.key, parts)
-            found.update((str(finding), finding) for finding in findings)
-            partial.update(dict.fromkeys(f"partial: {text}" for text in why))
-    if settings_of(config).policy_strict and (found or partial):
-        raise CaseFileError([*(_as_mistake(f) for f in found.values()), *(_as_text(suite, text) for text in partial)])
+        if not own.policies or variant.key in seen:
+            continue
+        seen.add(variant.key)
+        contracts = contracts_of(variant, own)
+        if contracts is not None:
+            mistakes.update(_lint(suite, variant.key, own, contracts))
+        elif config.getoption("collectonly", False):
+            mistakes.update(_not_yet(suite, variant))
+        else:
+            config.stash[LATER][suite.file, variant.key] = suite
+    _tell(config, mistakes)
+
+
+def lint_tools(config: pytest.Config, variant: Variant, parts: Parts, contracts: Mapping[str, Contract]) -> None:
+    """The same for tools that are known only now, once for all their cases; under --agent-policy-strict each of these fails."""
+    key = variant.file, variant.key
+    found = config.stash[LATER].get(key)
+    if found is None:
+        return
+    if not isinstance(found, dict):
+        found = config.stash[LATER][key] = _lint(found, variant.key, parts, contracts)
+    try:
+        _tell(config, found)
+    except CaseFileError as error:
+        raise LoadError(str(error)) from None
+
+
+def _tell(config: pytest.Config, found: Mapping[str, Mistake]) -> None:
+    from .settings import settings_of
+
+    if settings_of(config).policy_strict and found:
+        raise CaseFileError([*found.values()])
+    partial = [text for text in found if text.startswith(PARTIAL)]
     config.stash[LINT].update(dict.fromkeys([*partial, *found]))
 
 
-def _lint(suite: LoadedSuite, key: str, parts: Mapping[str, Parts]) -> tuple[Sequence[Finding], Sequence[str]]:
-    from .policies import contracts_of
+def _lint(suite: LoadedSuite, key: str, parts: Parts, contracts: Mapping[str, Contract]) -> dict[str, Mistake]:
+    """What is found, by its text."""
     from .policy.lint.run import lint
     from .policy.lint.world import world_of
 
-    same = [variant for variant in suite.variants if variant.key == key]
-    cases = [variant.case() for variant in same]
-    files = parts[key].policies
-    world = world_of(files, contracts_of(same[0], parts[key]) or {}, cases)
-    report = lint([policy for file in files for policy in file.policies], world)
-    return report.findings, report.partial
+    cases = [variant.case() for variant in suite.variants if variant.key == key]
+    report = lint([policy for file in parts.policies for policy in file.policies], world_of(parts.policies, contracts, cases))
+    found = {str(finding): _as_mistake(finding) for finding in report.findings}
+    hint = "split the policy, so that it can be looked at whole"
+    return {**found, **{PARTIAL + why: _mistake(suite, 1, 1, PARTIAL + why, hint) for why in report.partial}}
+
+
+def _not_yet(suite: LoadedSuite, variant: Variant) -> dict[str, Mistake]:
+    line, col = variant.place("tools")
+    text = f"{PARTIAL}{suite.file}:{line}: its tools are made when its cases are set up, and are not known here"
+    return {text: _mistake(suite, line, col, text, "run the cases: their policies are looked at then")}
+
+
+def _mistake(suite: LoadedSuite, line: int, col: int, found: str, hint: str) -> Mistake:
+    return Mistake(file=suite.file, line=line, col=col, found=found, hint=hint)
 
 
 def _as_mistake(finding: Finding) -> Mistake:
     m = finding.mistake
     shown = f" (where {finding.cell})" if finding.cell else ""
     return Mistake(file=m.file, line=m.line, col=m.col, found=f"{finding.code} {m.found}{shown}", allowed=m.allowed, hint=m.hint)
-
-
-def _as_text(suite: LoadedSuite, text: str) -> Mistake:
-    return Mistake(file=suite.file, line=1, col=1, found=text, hint="split the policy, so that it can be looked at whole")
 
 
 class Workbench:

@@ -31,6 +31,7 @@ _BOUNDS: Mapping[str, Callable[[Any, Any], bool]] = {
     "exclusiveMinimum": operator.gt,
     "exclusiveMaximum": operator.lt,
 }
+_COMPOSED = ("allOf", "anyOf", "oneOf", "if", "$dynamicRef", "patternProperties", "dependentSchemas")
 _DEEP = 8
 
 
@@ -85,6 +86,40 @@ def schema_of(contract: Contract, path: Path) -> tuple[Json, bool]:
         required = required and step in (schema.get("required") or ())
         schema = schema["properties"][step]
     return schema, required
+
+
+def lacks(contract: Contract, path: Path) -> tuple[str, tuple[str, ...]] | None:
+    """The step inside of an argument that its schema rules out, with those that it names; None where it may be there."""
+    if path[0] != "args" or contract.open:
+        return None
+    schema: Json = contract.parameters
+    for n, step in enumerate(path[1:]):
+        schema = _resolved(schema, contract.parameters)
+        if not isinstance(schema, dict) or any(word in schema for word in _COMPOSED):
+            return None
+        properties = schema.get("properties")
+        named: dict[str, Any] = properties if isinstance(properties, dict) else {}
+        if step not in named:
+            closed = schema.get("additionalProperties") is False or not _may_be_object(schema)
+            return (step, tuple(sorted(named))) if n and closed else None  # what the top has is the linter's own question
+        schema = named[step]
+    return None
+
+
+def is_open_number(contract: Contract, path: Path) -> bool:
+    """Whether it is always given and a number of which the schema does not say both ends, nor the values."""
+    schema, required = schema_of(contract, path)
+    schema = _resolved(schema, contract.parameters)
+    if not required or not isinstance(schema, dict) or schema.get("type") not in ("number", "integer"):
+        return False
+    low, high = ("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")
+    whole = all(any(_is_number(schema.get(word)) for word in end) for end in (low, high))
+    return not whole and "enum" not in schema and "const" not in schema
+
+
+def _may_be_object(schema: Mapping[str, Json]) -> bool:
+    types = schema.get("type")
+    return types is None or "object" in ([types] if isinstance(types, str) else types)
 
 
 def _resolved(schema: Json, top: Json) -> Json:

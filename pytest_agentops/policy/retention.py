@@ -29,8 +29,13 @@ class Conflict:
         return self.one.obligations.retain_days, self.other.obligations.retain_days
 
 
-def conflicts(pairs: Sequence[tuple[LogRule, LogRule]], contract: Contract, facts: Mapping[str, Any]) -> Iterator[Conflict]:
-    """Those of the pairs that disagree about some call; of a rule that disagrees with several, the first."""
+def conflicts(
+    pairs: Sequence[tuple[LogRule, LogRule]], contract: Contract, facts: Mapping[str, Any], partial: list[str] | None = None
+) -> Iterator[Conflict]:
+    """Those of the pairs that disagree about some call; of a rule that disagrees with several, the first.
+
+    Pairs that look at too much to be compared are noted as `partial`.
+    """
     differ = [(a, b) for a, b in pairs if _days(a) != _days(b) and None not in (_days(a), _days(b))]
     if not differ:
         return
@@ -40,7 +45,13 @@ def conflicts(pairs: Sequence[tuple[LogRule, LogRule]], contract: Contract, fact
     told: set[str] = set()
     for one, other in differ:
         found = table if isinstance(table, Table) else _table([one, other], contract, facts)
-        if not isinstance(found, Table) or other.id in told:
+        if not isinstance(found, Table):
+            if partial is not None:
+                partial.append(
+                    f"rules {one.id} and {other.id} look at {found.size} cells, too many: their times were not compared"
+                )
+            continue
+        if other.id in told:
             continue
         both = found.holds(one.condition)[0] & found.holds(other.condition)[0]
         if both:

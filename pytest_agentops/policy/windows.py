@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -13,6 +13,10 @@ from ..schema.suggest import did_you_mean
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|24:00")
 _DAY = 24 * 60
+_YEAR = dt.datetime(2026, 1, 1)
+_YEAR_DAYS = 366
+_STEP = 15
+"""Clocks are changed at such minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,21 @@ class Window:
         if self.start < self.end:
             return today in self.days and self.start <= minute < self.end
         return (today in self.days and minute >= self.start) or ((today - 1) % 7 in self.days and minute < self.end)
+
+
+def ever_open(windows: Sequence[Window]) -> bool:
+    """Whether all are open at some moment of a year: one of them just opened then, or the clocks of its zone were changed."""
+    return any(all(window.open(at) for window in windows) for window in windows for at in _openings(window))
+
+
+def _openings(window: Window) -> Iterator[dt.datetime]:
+    for day in range(_YEAR_DAYS):
+        midnight = _YEAR.replace(tzinfo=window.zone) + dt.timedelta(days=day)
+        if midnight.weekday() in window.days:
+            yield (midnight + dt.timedelta(minutes=window.start)).astimezone(dt.UTC)
+        if midnight.utcoffset() != (midnight + dt.timedelta(days=1)).utcoffset():
+            start = midnight.astimezone(dt.UTC)
+            yield from (start + dt.timedelta(minutes=minute) for minute in range(0, _DAY + 120, _STEP))
 
 
 def zone(name: str) -> ZoneInfo:

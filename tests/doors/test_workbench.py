@@ -98,6 +98,32 @@ def test_what_is_partial_is_told_and_strict_fails_it(shop: pytest.Pytester) -> N
 
 
 @pytest.mark.parametrize("workers", [(), ("-n2",)])
+def test_tools_of_a_fixture_are_linted_when_they_are_there(workers: tuple[str, ...], shop: pytest.Pytester) -> None:
+    """At collection nobody knows them; that the policy names an argument that they do not have shows then."""
+    cases = shop.path / "cases"
+    suite = SUITE[: SUITE.index("contracts:")] + "tools: box\n" + SUITE[SUITE.index("defaults:") :]
+    (cases / "refunds.yaml").write_text(suite)
+    (cases / "conftest.py").write_text(
+        "import pytest\nfrom pytest_agentops import tool\n\n\n"
+        "@tool('payments.refund', effect='write', tier=3)\ndef refund(amount_usd: float) -> str:\n    return 'done'\n\n\n"
+        "@pytest.fixture\ndef box():\n    return [refund]\n"
+    )
+    (cases / "policy.yaml").write_text(POLICY.replace('"amount_usd > 50"', '"amount_usd > 50 or args.amout > 5"'))
+    words = ("--agent-mode=live", "--agent-allow-live", *workers)
+    done = run(shop, "-v", *words)
+    done.assert_outcomes(passed=2)
+    assert done.stdout.str().count("POL002 error: args.amout: payments.refund has no such argument") == 1
+    strict = run(shop, "--agent-policy-strict", *words)
+    assert strict.ret == 1
+    assert strict.stdout.str().count("POL002 args.amout: payments.refund has no such argument") >= 2  # every case
+    strict.assert_outcomes(failed=2)
+    only = run(shop, "--collect-only", "--agent-policy-strict", *workers)
+    assert only.ret != 0
+    only.stdout.fnmatch_lines(["*partial: cases/refunds.yaml:*: its tools are made when its cases are set up*"])
+    assert run(shop, "--collect-only", *workers).ret == 0
+
+
+@pytest.mark.parametrize("workers", [(), ("-n2",)])
 def test_a_baseline_is_played_back(workers: tuple[str, ...], shop: pytest.Pytester) -> None:
     done = run(shop, "--agent-policy-baseline=old.yaml", *workers)
     done.assert_outcomes(passed=2)

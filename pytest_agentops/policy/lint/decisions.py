@@ -8,7 +8,8 @@ from functools import partial
 
 from ...schema.contract import Contract
 from ...schema.tier import Tier
-from .. import words
+from .. import possible, words
+from ..attributes import Path
 from ..axis import Entry
 from ..binding import BoundTool, bind
 from ..builder import CAP, Builder, finest
@@ -47,22 +48,25 @@ class Turn:
     """Where the call is denied because it cannot be decided."""
 
 
-def decisions(policy: Policy, contract: Contract, *, known: bool, cap: int = CAP) -> Analysed:
-    """POL004 to POL008 and POL014; `known`: the contract is the tool's own, not assumed."""
+def decisions(policy: Policy, contract: Contract, *, known: bool, beside: Sequence[Policy] = (), cap: int = CAP) -> Analysed:
+    """POL004 to POL008 and POL014; `known`: the contract is the tool's own, not assumed; `beside`: what else is for the tool."""
     tool = bind([policy], {contract.name: contract}).tools[contract.name]
     out = Analysed()
     table = finest(partial(rules_builder, policy, tool), cap)
     if not isinstance(table, Table):
         in_pairs(policy, tool, out.findings, out.partial)
+        out.findings += _elsewhere(policy, tool, out.partial)
         return out
     out.cells, out.partial = table.size, list(table.partial)
     turns = take_turns(table, policy)
     out.findings += _never(table, policy, turns)
-    out.findings += _elsewhere(policy, tool)
+    out.findings += _elsewhere(policy, tool, out.partial)
     out.findings += _overlaps(table, policy, turns)
     out.findings += _gaps(table, policy, turns, tool, known=known)
     out.findings += _missing(table, policy, turns)
     out.findings += _unbounded(table, policy, turns)
+    if known:
+        out.findings += _unread(table, turns, tool, [policy, *beside])
     if known or contract.tier is not None:
         out.findings += _everything(table, policy, turns, tool)
     return out
@@ -151,7 +155,7 @@ def _first(table: Table, cells: Cells) -> str:
     return next((table.box_words(box) for box, _ in table.boxes(cells, 1)), "")
 
 
-def _elsewhere(policy: Policy, tool: BoundTool) -> Iterator[Finding]:
+def _elsewhere(policy: Policy, tool: BoundTool, partial: list[str]) -> Iterator[Finding]:
     """Conditions of log, within and limit rules that never hold."""
     for placed in (*policy.logs, *policy.windows, *policy.limits):
         if placed.condition is None:
@@ -159,7 +163,10 @@ def _elsewhere(policy: Policy, tool: BoundTool) -> Iterator[Finding]:
         builder = Builder(tool.contract, tool.declared, tool.facts)
         builder.condition(placed.condition)
         table = builder.build()
-        if isinstance(table, Table) and table.is_exact(placed.condition) and not table.holds(placed.condition)[0]:
+        partial += [f"rule {placed.id}: {why}" for why in builder.partial]
+        if not isinstance(table, Table):
+            partial.append(f"rule {placed.id}: {table.size} cells are too many")
+        elif table.is_exact(placed.condition) and not table.holds(placed.condition)[0]:
             said = f"rule {placed.id} never matches: {says(placed)}"
             yield found("POL004", "error", placed, said, "no call can fulfil its condition: correct it, or remove the rule")
 
@@ -222,6 +229,8 @@ def _missing(table: Table, policy: Policy, turns: Sequence[Turn]) -> Iterator[Fi
         if any(entry.sort in ("missing", "null") for entry in axis.entries)
     }
     for path, here in absent.items():
+        if possible.lacks(table.builder.contract, path) is not None:
+            continue  # it is never there, which POL002 says
         for turn in turns:
             condition = turn.rule.condition
             if condition is None or all(canonical(a.path, table.builder.declared) != path for a in condition.attributes):
@@ -245,34 +254,38 @@ def _missing(table: Table, policy: Policy, turns: Sequence[Turn]) -> Iterator[Fi
 
 
 def _unbounded(table: Table, policy: Policy, turns: Sequence[Turn]) -> Iterator[Finding]:
+    """Amounts that rules compare with numbers, and let through below or above all of these."""
     allowing = [turn for turn in turns if turn.rule.verdict == "allow" and turn.decides]
     for axis in table.axes:
         if not axis.points:
             continue
         for side, at in (("below", 0), ("above", 2 * len(axis.points))):
             end = table.where(axis.path, partial(_has_number_at, at))
-            if end == table.all:
-                continue
-            for turn in allowing:
-                cells = turn.decides & end
-                if cells and (
-                    _reads(table, turn.rule, axis.path) or (side == "above" and _asked_above(table, policy, axis.path))
-                ):
-                    point = axis.points[0] if side == "below" else axis.points[-1]
-                    yield _no_bound(table, turn.rule, axis.name, side, words.plain_number(point), cells)
-                    break
+            blind = side == "above" and _asked_above(table, policy, axis.path)
+            open_ = [t for t in allowing if end != table.all and t.decides & end and (blind or _reads(table, t.rule, axis.path))]
+            if open_:
+                point = words.plain_number(axis.points[0] if side == "below" else axis.points[-1])
+                yield _no_bound(table, [turn.rule for turn in open_], axis.name, (side, point), open_[0].decides & end)
 
 
 def _has_number_at(at: int, entry: Entry) -> bool:
     return any(c.sort == "number" and c.at == at for c in entry.members) and entry.sort == "number"
 
 
-def _no_bound(table: Table, rule: Rule, name: str, side: str, point: str, cells: Cells) -> Finding:
+def _no_bound(table: Table, rules: Sequence[Rule], name: str, end: tuple[str, str], cells: Cells) -> Finding:
+    side, point = end
+    rule = rules[0]
     what = "however low it is, also below 0" if side == "below" else "however high it is"
-    said = f"rule {rule.id} allows {name} {side} {point} without a bound, {what}"
+    said = f"rule {rule.id} allows {name} {side} {point} without a bound, {what}{_so_do(rules[1:])}"
     word = ("minimum", f"{name} > 0") if side == "below" else ("maximum", f"{name} <= ...")
     cure = f"add `{word[1]}` to the rule, or declare attributes: {{{name}: {{{word[0]}: ...}}}}"
     return found("POL008", "warning", rule, said, cure, cell=_first(table, cells), key="if" if rule.condition is not None else "")
+
+
+def _so_do(others: Sequence[Rule]) -> str:
+    if not others:
+        return ""
+    return f"; so {'does' if len(others) == 1 else 'do'} " + " and ".join(f"{rule.id} (line {rule.line})" for rule in others)
 
 
 def _reads(table: Table, rule: Rule, path: tuple[str, ...]) -> bool:
@@ -284,6 +297,30 @@ def _reads(table: Table, rule: Rule, path: tuple[str, ...]) -> bool:
 def _asked_above(table: Table, policy: Policy, path: tuple[str, ...]) -> bool:
     """Whether a person is asked by this attribute elsewhere: then a rule that does not look at it lets any amount through."""
     return any(rule.verdict == "require_approval" and _reads(table, rule, path) for rule in policy.rules)
+
+
+def _unread(table: Table, turns: Sequence[Turn], tool: BoundTool, others: Sequence[Policy]) -> Iterator[Finding]:
+    """Numbers that a tool which writes must be given, that its schema leaves open and no policy looks at, and that are allowed.
+
+    A rule without a condition allows everything, and says so.
+    """
+    allowing = [turn for turn in turns if turn.rule.verdict == "allow" and turn.decides and turn.rule.condition is not None]
+    if not allowing or not tool.contract.writes:
+        return
+    looked_at = {canonical(path, tool.declared) for policy in others for path in _looks_at(policy)}
+    for name in sorted(tool.declared):
+        if ("args", name) not in looked_at and possible.is_open_number(tool.contract, ("args", name)):
+            rule = allowing[0].rule
+            also = _so_do([turn.rule for turn in allowing[1:]])
+            said = f"rule {rule.id} allows any {name}, also below 0: no policy looks at it{also}"
+            cure = f"add `0 < {name} <= ...` to the rule, or declare attributes: {{{name}: {{minimum: ..., maximum: ...}}}}"
+            yield found("POL008", "warning", rule, said, cure, cell=_first(table, allowing[0].decides), key="if")
+
+
+def _looks_at(policy: Policy) -> Iterator[Path]:
+    yield from (attribute.path for _, condition in policy.conditions for attribute in condition.attributes)
+    yield from (declared.path for declared in policy.attributes)
+    yield from (limit.sum.path for limit in policy.limits if limit.sum is not None)
 
 
 # --- POL014

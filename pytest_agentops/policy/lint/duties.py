@@ -26,12 +26,14 @@ SECRET_PAIRS = frozenset(
 _WORDS = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")
 
 
-def duties(policy: Policy, policies: Sequence[Policy], contract: Contract, world: World, *, known: bool) -> Iterator[Finding]:
+def duties(
+    policy: Policy, policies: Sequence[Policy], contract: Contract, world: World, partial: list[str], *, known: bool
+) -> Iterator[Finding]:
     """POL009, POL010 and POL017."""
     if known and not contract.open:
         yield from _no_such_field(policy, contract)
         yield from _not_redacted(policy, policies, contract)
-    yield from _retention(policy, policies, contract, world)
+    yield from _retention(policy, policies, contract, world, partial)
     for log in policy.logs:
         for duty in sorted(log.obligations.duties - world.able):
             said = f"rule {log.id} asks to {duty}, which cannot be carried out here: every call would be denied"
@@ -82,7 +84,9 @@ def looks_secret(name: str) -> bool:
 # --- POL010
 
 
-def _retention(policy: Policy, policies: Sequence[Policy], contract: Contract, world: World) -> Iterator[Finding]:
+def _retention(
+    policy: Policy, policies: Sequence[Policy], contract: Contract, world: World, partial: list[str]
+) -> Iterator[Finding]:
     kept = [log for log in policy.logs if log.obligations.retain_days is not None]
     if policy.logs and not kept:
         said = f"policy {policy.id} does not say how long calls are kept"
@@ -97,7 +101,7 @@ def _retention(policy: Policy, policies: Sequence[Policy], contract: Contract, w
     later = fitting[fitting.index(policy) + 1 :] if policy in fitting else []
     logs = [log for other in later for log in other.logs]
     pairs = [*pairs_of(policy), *((one, other) for one in kept for other in logs)]
-    for conflict in conflicts(pairs, contract, tool.facts):
+    for conflict in conflicts(pairs, contract, tool.facts, partial):
         one, other = conflict.one, conflict.other
         days, more = conflict.days
         place = f"line {other.line}" if one.file == other.file else other.where

@@ -35,6 +35,13 @@ def _there(
     placed: Placed, attribute: Attribute, contract: Contract, declared: frozenset[str], world: World, at: int | None
 ) -> Iterator[Finding]:
     first, name = attribute.path[0], attribute.name
+    inside = possible.lacks(contract, canonical(attribute.path, declared))
+    if inside is not None:
+        word, within = inside
+        cure = did_you_mean(word, within) or (f"known are {', '.join(within)}" if within else "what it is in has nothing inside")
+        said = f"{name}: {contract.name} has no {word!r} there"
+        yield found("POL002", "error", placed, said, cure, key="limit" if at is None else "if", at=at)
+        return
     if first == "args":
         word, options = attribute.path[1], sorted(declared)
         missing = not contract.open and _closed(contract) and word not in declared

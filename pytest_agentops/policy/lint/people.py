@@ -7,11 +7,9 @@ from collections.abc import Iterator
 from ...schema.policy import ApprovalNeed
 from ..model import Policy, WindowRule
 from ..people import asked, never
-from ..windows import Window
+from ..windows import ever_open
 from .finding import Finding, found
 from .world import World
-
-_WEEK = 7 * 24 * 60
 
 
 def people(policy: Policy, world: World) -> Iterator[Finding]:
@@ -45,24 +43,20 @@ def _never(need: ApprovalNeed, world: World) -> tuple[str, str] | None:
 
 
 def _never_open(policy: Policy) -> Iterator[Finding]:
-    """Windows that always apply and are never open at once; of several zones, nothing is said."""
-    always: list[WindowRule] = [rule for rule in policy.windows if rule.condition is None]
-    if len(always) < 2 or len({rule.window.zone for rule in always}) > 1:
-        return
-    together = set(_minutes(always[0].window))
-    for rule in always[1:]:
-        together &= set(_minutes(rule.window))
-        if not together:
-            said = (
-                f"rule {rule.id} and the windows before it (line {always[0].line}) are never open at once: every call is denied"
-            )
-            yield found("POL013", "error", rule, said, "write one window, or give one of them a condition")
-            return
+    """Windows that hold for the same calls, always or under one condition, and are never open at once."""
+    told: set[str] = set()
+    for text in dict.fromkeys(("", *map(_condition, policy.windows))):
+        rules = [rule for rule in policy.windows if _condition(rule) in ("", text)]
+        for n, rule in enumerate(rules[1:], start=2):
+            if not ever_open([one.window for one in rules[:n]]):
+                if rule.id not in told:
+                    told.add(rule.id)
+                    denied = f"every call where {text} is denied" if text else "every call is denied"
+                    before = f"rule {rule.id} and the windows before it (line {rules[0].line})"
+                    said = f"{before} are never open at once: {denied}"
+                    yield found("POL013", "error", rule, said, "write one window, or make their conditions exclude each other")
+                break
 
 
-def _minutes(window: Window) -> Iterator[int]:
-    """The minutes of the week, on the wall clock, in which it is open."""
-    length = (window.end - window.start) % (24 * 60) or 24 * 60
-    for day in window.days:
-        for minute in range(length):
-            yield (day * 24 * 60 + window.start + minute) % _WEEK
+def _condition(rule: WindowRule) -> str:
+    return "" if rule.condition is None else " ".join(rule.condition.text.split())

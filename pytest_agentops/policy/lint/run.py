@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..assumed import assumed, tools_of
+from ..match import fits
 from ..model import Policy
 from .around import around
 from .decisions import Analysed, decisions
@@ -25,12 +26,14 @@ def lint(policies: Sequence[Policy], world: World) -> Report:
             alone = [policy] if "*" in policy.tool else policies
             contract = world.contracts.get(tool) or assumed(alone, tool)
             known = tool in world.contracts
-            analysed = decisions(policy, contract, known=known)
+            analysed = decisions(
+                policy, contract, known=known, beside=[p for p in policies if p is not policy and fits(p.tool, tool)]
+            )
             cells += analysed.cells
             found += analysed.findings
-            partial.update(dict.fromkeys(_where(policy, tool, analysed)))
             found += names(policy, contract, world, known=known)
-            found += duties(policy, policies, contract, world, known=known)
+            found += duties(policy, policies, contract, world, analysed.partial, known=known)
+            partial.update(dict.fromkeys(_where(policy, tool, analysed)))
         found += people(policy, world)
     found += around(policies, world)
     return Report(findings=ordered(found), partial=tuple(partial), cells=cells, policies=len(policies))

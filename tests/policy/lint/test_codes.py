@@ -66,8 +66,8 @@ def test_the_founding_policy() -> None:
         " | amount_usd <= 50 and customer_tier not in ['enterprise', 'pro', 'standard']"
     ]
     assert of("POL008", findings) == [
-        "5:7 rule payments.refund/1 allows amount_usd below 50 without a bound, however low it is, also below 0"
-        " | amount_usd < 50 and customer_tier in ['pro', 'standard']"
+        "5:7 rule payments.refund/1 allows amount_usd below 50 without a bound, however low it is, also below 0;"
+        " so does payments.refund/2 (line 7) | amount_usd < 50 and customer_tier in ['pro', 'standard']"
     ]
     assert [f.code for f in findings if f.code not in ("POL005", "POL006", "POL008")] == ["POL016", "POL007", "POL009", "POL009"]
     assert report.errors == 0
@@ -102,6 +102,41 @@ def test_names_that_are_not_there() -> None:
     assert of("POL002", found("{limit: {sum: price, max: 3}}", world=world)) == [
         "5:8 price: it is no argument of payments.refund, and no case has it in its context"
     ]
+
+
+NESTED: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "address": {
+            "type": "object",
+            "properties": {"city": {"type": "string"}, "zip": {"type": "integer"}},
+            "required": ["city"],
+            "additionalProperties": False,
+        },
+        "loose": {"type": "object", "properties": {"city": {"type": "string"}}},
+        "ref": {"$ref": "#/$defs/place"},
+        "any": {"anyOf": [{"type": "object"}, {"type": "null"}]},
+        "text": {"type": "string"},
+    },
+    "required": ["address"],
+    "$defs": {"place": {"type": "object", "properties": {}, "additionalProperties": False}},
+}
+
+
+def test_names_inside_of_an_argument_that_are_not_there() -> None:
+    line = "{if: \"exists(args.address.zipp) or address.citty == 'x' or exists(text.more) or exists(ref.x)\", deny: true}"
+    findings = found(line, parameters=NESTED, world=World(context=frozenset()))
+    assert of("POL002", findings) == [
+        "5:20 args.address.zipp: payments.refund has no 'zipp' there",
+        "5:42 address.citty: payments.refund has no 'citty' there",
+        "5:73 text.more: payments.refund has no 'more' there",
+        "5:94 ref.x: payments.refund has no 'x' there",
+    ]
+    hints = [f.mistake.hint for f in findings if f.code == "POL002"]
+    assert hints == ["did you mean 'zip'?", "did you mean 'city'?", *["what it is in has nothing inside"] * 2]
+    assert of("POL007", findings) == []  # it is not missing now and then, but always
+    there = found("{if: \"exists(loose.zip) or exists(any.x) or address.city == 'x'\", deny: true}", parameters=NESTED)
+    assert of("POL002", there) == []
 
 
 def test_values_that_can_never_be() -> None:
@@ -192,6 +227,29 @@ def test_amounts_without_a_bound() -> None:
     assert of("POL008", found('{if: "amount_usd <= 50", allow: true}', "{require_approval: n}", parameters=bounded)) == []
 
 
+def test_every_rule_without_a_bound_is_named_at_once() -> None:
+    two = found('{if: "on and amount_usd <= 50", allow: true}', '{if: "amount_usd <= 90", allow: true}', "{require_approval: m}")
+    assert [line.split(" | ")[0] for line in of("POL008", two)] == [
+        "5:8 rule payments.refund/1 allows amount_usd below 50 without a bound, however low it is, also below 0;"
+        " so does payments.refund/2 (line 6)"
+    ]
+    used = found('{if: "session.tool_calls <= 5", allow: true}', "{require_approval: m}", parameters={"type": "object"})
+    assert of("POL008", used) == []  # what was used up is never below 0
+
+
+def test_a_number_that_no_policy_looks_at_has_no_bound() -> None:
+    lines = "{if: \"kind == 'part'\", allow: true}", "{require_approval: m}"
+    said = "5:8 rule payments.refund/1 allows any amount_usd, also below 0: no policy looks at it | kind == 'part'"
+    assert of("POL008", found(*lines, tier=2)) == [said]
+    assert of("POL008", found(*lines, tier=0, effect="read")) == []
+    assert of("POL008", found(*lines, more="attributes: {amount_usd: {minimum: 1, maximum: 9}}")) == []
+    assert of("POL008", found(*lines, "{limit: {sum: amount_usd, max: 9}}")) == []
+    bounds = PROPERTIES | {"amount_usd": {"type": "number", "minimum": 0, "exclusiveMaximum": 9}}
+    assert of("POL008", found(*lines, parameters=contract().parameters | {"properties": bounds})) == []
+    other = policies_of(rules(*lines), rules('{if: "amount_usd > 9", deny: true}', tool="payments.*"))
+    assert of("POL008", list(lint(other, World(contracts={"payments.refund": contract(tier=2)})).findings)) == []
+
+
 def test_redaction() -> None:
     schema = {
         "type": "object",
@@ -274,6 +332,24 @@ def test_windows_that_are_never_open_at_once() -> None:
     assert of("POL013", found(*night, "{require_approval: m}")) == []
     zones = "{within: {days: [mon], tz: UTC}}", "{within: {days: [tue], tz: Asia/Tokyo}}"
     assert of("POL013", found(*zones, "{require_approval: m}")) == []
+    hour = "{{within: {{from: '09:00', to: '10:00', tz: {}}}}}"
+    apart = found(hour.format("Europe/Berlin"), hour.format("America/New_York"), "{require_approval: m}")
+    assert of("POL013", apart) == [
+        "6:7 rule payments.refund/2 and the windows before it (line 5) are never open at once: every call is denied"
+    ]
+    # the clocks of New York are changed some weeks before those of Berlin
+    spring = hour.format("Europe/Berlin").replace("10:00", "10:01"), hour.format("America/New_York").replace("09", "04")
+    assert of("POL013", found(*spring, "{require_approval: m}")) == []
+
+
+def test_windows_of_one_condition() -> None:
+    one, other = "{if: 'on', within: {days: [mon], tz: UTC}}", "{if: ' on ', within: {days: [tue], tz: UTC}}"
+    assert of("POL013", found(one, other, "{require_approval: m}")) == [
+        "6:7 rule payments.refund/2 and the windows before it (line 5) are never open at once: every call where on is denied"
+    ]
+    assert of("POL013", found(one, other.replace(" on ", "not on"), "{require_approval: m}")) == []
+    always = "{within: {days: [tue], tz: UTC}}"
+    assert len(of("POL013", found(always, one, one.replace("mon", "wed"), "{require_approval: m}"))) == 1
 
 
 def test_the_floor_everything_no_policy_no_tests_and_duties() -> None:
@@ -307,6 +383,20 @@ def test_two_attributes_or_too_many_cells_are_partial_and_never_clean() -> None:
     overlap = '{if: "amount_usd > 3", allow: true}'
     (policy,) = policies_of(rules(*lines, overlap))
     assert "POL005" in {f.code for f in decisions(policy, contract(), known=True).findings}
+
+
+def test_what_other_rules_compare_is_partial_too() -> None:
+    log = '{if: "amount_usd < context.fee and amount_usd > context.fee", log: {redact_fields: [kind], retain_days: 3}}'
+    report = lint(policies_of(rules("{require_approval: m}", log)), World(contracts={"payments.refund": contract()}))
+    assert "rule payments.refund/2: two attributes are compared (amount_usd with context.fee)" in report.partial[0]
+    assert "POL004" not in {f.code for f in report.findings}
+    logs = [
+        f'{{if: "{" and ".join(f"context.{a}{n} == 1" for n in range(6))}", log: {{retain_days: {days}}}}}'
+        for a, days in (("a", 3), ("b", 4))
+    ]
+    (policy,) = policies_of(rules("{require_approval: m}", *logs))
+    partial = lint([policy], World(contracts={"payments.refund": contract()})).partial
+    assert any("rules payments.refund/2 and payments.refund/3 look at " in why for why in partial)
 
 
 def test_mixed_ways_of_looking_at_a_text_claim_nothing_that_is_not_so() -> None:
