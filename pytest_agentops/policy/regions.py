@@ -7,7 +7,7 @@ evidence of tier 4). They may be finer than decisions are, never coarser; what i
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -55,7 +55,7 @@ def builder_for(tools: Sequence[BoundTool], *, fine: bool = False) -> Builder:
         if policy.scopes:
             _need_scopes(builder, policy)
     _need_windows(builder, [rule.window for policy in policies for rule in policy.windows])
-    _need_limits(builder, [limit for policy in policies for limit in policy.limits])
+    _need_limits(builder, [(policy, limit) for policy in policies for limit in policy.limits])
     if any(tool.tier is Tier.PRODUCTION for tool in tools):
         for predicate in _evidence():
             builder.want(predicate.paths[0], ".".join(predicate.paths[0])).literals.add(" ")
@@ -121,24 +121,38 @@ def _open(builder: Builder, window: Window) -> Predicate:
     return builder.add(Predicate(("window", window), (CLOCK,), lambda cell: window.open(cell.values[CLOCK])))
 
 
-def _spent(limit: LimitRule) -> Path:
-    """The sum that a limit looks at. A limit is known by its rule's name: files may be called differently on two sides."""
-    return "#spent", limit.id
+def _spent(policy: Policy, limit: LimitRule, declared: Collection[str]) -> Path:
+    """The sum that a limit looks at, known by what it adds up: rules of one sum, on one side or both, were charged the same."""
+    what = "" if limit.sum is None else ".".join(canonical(limit.sum.path, declared))
+    condition = "" if limit.condition is None else " ".join(limit.condition.text.split())
+    return "#spent", policy.tool, what, condition
 
 
-def _need_limits(builder: Builder, limits: Sequence[LimitRule]) -> None:
-    for limit in limits:
-        same = [other for other in limits if other.id == limit.id]
-        sums = sorted({Decimal(0), *(other.max for other in same)})
+def _sums(tool: BoundTool) -> dict[Path, list[LimitRule]]:
+    """The limits of each sum."""
+    found: dict[Path, list[LimitRule]] = {}
+    for bound in tool.enforced:
+        for limit in bound.policy.limits:
+            found.setdefault(_spent(bound.policy, limit, tool.declared), []).append(limit)
+    return found
+
+
+def _need_limits(builder: Builder, limits: Sequence[tuple[Policy, LimitRule]]) -> None:
+    most: dict[Path, set[Decimal]] = {}
+    for policy, limit in limits:
+        most.setdefault(_spent(policy, limit, builder.declared), set()).add(limit.max)
+    for policy, limit in limits:
+        spent = _spent(policy, limit, builder.declared)
+        sums = sorted({Decimal(0), *most[spent]})
         name = f"what {limit.id} was charged before"
-        builder.special_axis(_spent(limit), name, [(f"{name} is {amount:f}", amount) for amount in sums])
-        left = {other.max - before for other in same for before in sums if other.max >= before}
+        builder.special_axis(spent, name, [(f"{name} is {amount:f}", amount) for amount in sums])
+        left = {high - before for high in most[spent] for before in sums if high >= before}
         if limit.sum is not None:
             path = canonical(limit.sum.path, builder.declared)
             builder.want(path, limit.sum.name).numbers.update(left)
             for amount in left:
                 builder.add(_above(path, amount))
-        _over(builder, limit)
+        _over(builder, policy, limit)
 
 
 def _above(path: Path, amount: Decimal) -> Predicate:
@@ -149,9 +163,9 @@ def _above(path: Path, amount: Decimal) -> Predicate:
     return Predicate(("above", path, amount), (path,), holds)
 
 
-def _over(builder: Builder, limit: LimitRule) -> Predicate:
+def _over(builder: Builder, policy: Policy, limit: LimitRule) -> Predicate:
     """Whether the call goes above the limit; unknown where there is no amount."""
-    spent = _spent(limit)
+    spent = _spent(policy, limit, builder.declared)
     path = None if limit.sum is None else canonical(limit.sum.path, builder.declared)
 
     def holds(cell: Cell) -> bool | None:
@@ -159,7 +173,7 @@ def _over(builder: Builder, limit: LimitRule) -> Predicate:
         return None if amount is None else is_above(limit, cell.values[spent], amount)
 
     paths = (spent,) if path is None else (path, spent)
-    return builder.add(Predicate(("over", limit.id, path, limit.max), paths, holds, crossing=False))
+    return builder.add(Predicate(("over", spent, limit.max), paths, holds, crossing=False))
 
 
 def _evidence() -> tuple[Predicate, Predicate]:
@@ -208,7 +222,7 @@ def _partitions(table: Table, bound: Bound) -> Iterable[list[Cells]]:
     yield in_order(table, bound)
     for limit in policy.limits:
         yield _three(table, *table.holds(limit.condition))
-        yield _three(table, *table.of(_over(builder, limit)))
+        yield _three(table, *table.of(_over(builder, policy, limit)))
     for log in policy.logs:
         yes, maybe = table.holds(log.condition)
         yield _three(table, yes | maybe, 0)
@@ -259,12 +273,7 @@ def request_of(values: Mapping[Path, Entry], tool: BoundTool) -> Request | None:
             return None
     who = given["principal"]
     scopes = (*tool.contract.scopes, *(scope for bound in tool.enforced for scope in bound.policy.scopes))
-    spent = {
-        limit.key: values[_spent(limit)].value
-        for bound in tool.enforced
-        for limit in bound.policy.limits
-        if _spent(limit) in values
-    }
+    spent = {limit.key: values[path].value for path, limits in _sums(tool).items() for limit in limits if path in values}
     request = Request(
         tool=tool.contract.name,
         args=given["args"],
@@ -315,18 +324,20 @@ def regions(table: Table, tool: BoundTool, policies: Policies, inside: Sequence[
 def attribute_of(tool: BoundTool, request: Request) -> Any:
     """Looks attributes of a request up by their canonical names, for `Table.locate`; whether a sum is too much matters."""
     values = Values(request, frozenset(), tool.facts)
-    limits = {_spent(limit): limit for bound in tool.enforced for limit in bound.policy.limits}
+    sums = _sums(tool)
 
     def get(path: Path) -> Any:
         if path == CLOCK:
             return request.now
-        if path in limits:
-            return spent(limits[path])
-        return values.get(path)
+        return spent(sums[path]) if path in sums else values.get(path)
 
-    def spent(limit: LimitRule) -> Decimal:
-        before = request.spent.get(limit.key, Decimal(0))
-        return before if before in (0, limit.max) else limit.max if over(limit, before) else Decimal(0)
+    def spent(limits: Sequence[LimitRule]) -> Decimal:
+        """One of the sums that are tried, with which all of these limits are met as they are with the request's."""
+        tried = sorted({Decimal(0), *(limit.max for limit in limits)})
+        before = max(request.spent.get(limit.key, Decimal(0)) for limit in limits)
+        met = [over(limit, before) for limit in limits]
+        same = (amount for amount in tried if [over(limit, amount) for limit in limits] == met)
+        return before if before in tried else next(same, Decimal(0))
 
     def over(limit: LimitRule, before: Decimal) -> bool:
         amount = amount_of(limit, Values(request, tool.declared, tool.facts))

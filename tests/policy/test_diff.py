@@ -93,6 +93,33 @@ def test_limits_windows_scopes_tiers_and_modes() -> None:
     assert compared(rules("{require_approval: {role: m, count: 2}}", more="tier: 3"), production, tier=2).changes != ()
 
 
+LIMITED = ("{if: 'amount_usd > 300', require_approval: m}", "{allow: true}", "{limit: {sum: amount_usd, max: 500}}")
+
+
+def test_a_limit_is_the_same_under_another_number_or_policy() -> None:
+    """What it adds up makes it the same: otherwise one would be used up in calls where the other is not."""
+    more = "tier: 1\nid: p"
+    base = rules(*LIMITED, more=more)
+    logged = rules(*LIMITED[:2], "{log: {redact_fields: [note], retain_days: 9}}", LIMITED[2], more=more)
+    assert told(compared(base, logged, tier=1)) == ["narrowed duty: every call"]
+    renamed = compared(base, base.replace("id: p", "id: q"), tier=1)
+    assert renamed.changes == ()
+    wider = compared(base, logged.replace("max: 500", "max: 600"), tier=1)
+    assert {c.direction for c in wider.changes if not c.duty} == {"widened"}
+    assert "what p/4 was charged before is 500" in wider.changes[0].where[0]
+
+
+def test_two_limits_of_one_sum_are_used_up_together() -> None:
+    soft = "{limit: {sum: amount_usd, max: 100, else: 'require_approval:m'}}"
+    one = rules(*LIMITED, more="tier: 1")
+    found = compared(one, rules(*LIMITED, soft, more="tier: 1"), tier=1)
+    assert {c.direction for c in found.changes} == {"narrowed"}
+    for change in found.changes:
+        assert len(set(change.example.spent.values())) <= 1
+    other = rules(*LIMITED, soft.replace("{limit", "{if: 'on', limit"), more="tier: 1")
+    assert {c.direction for c in compared(one, other, tier=1).changes} == {"narrowed"}
+
+
 @pytest.mark.parametrize(
     ("condition", "fields"),
     [
