@@ -12,6 +12,7 @@ from ..errors import CaseFileError
 from ..reports.history import History
 from ..schema.suggest import did_you_mean
 from ..schema.values import JsonObject
+from .options import from_one
 
 NAME = "scorecard"
 HELP = "success, cost, interventions and policy blocks over time"
@@ -22,7 +23,7 @@ LAST = 10
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("suites", nargs="*", metavar="SUITE", help="only these (default: all)")
     parser.add_argument("--history", type=Path, default=Path(".agentops/history.jsonl"), metavar="FILE", help="(%(default)s)")
-    parser.add_argument("--last", type=_count, default=LAST, metavar="N", help="sessions that are shown (%(default)s)")
+    parser.add_argument("--last", type=from_one, default=LAST, metavar="N", help="sessions that are shown (%(default)s)")
     parser.add_argument("--volume", type=_volume, metavar="N/PERIOD", help="forecast for so many tasks: 10000/month")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="a picture, too: FILE.svg or FILE.png")
 
@@ -74,12 +75,6 @@ class _Anything(frozenset[str]):
 
     def __contains__(self, name: object) -> bool:
         return True
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number from 1")
-    return int(text)
 
 
 def _volume(text: str) -> tuple[int, str]:

@@ -176,6 +176,13 @@ def test_roles_of_the_base_must_have_people(tmp_path: Path) -> None:
     assert found == ['child.yaml:5:12: extends: nobody has the role "manager"; expected one of boss']
 
 
+def test_the_cure_for_a_rule_behind_its_base_can_be_done(tmp_path: Path) -> None:
+    file = load_child(tmp_path, CHILD + "  rules: [{if: 'amount_usd <= 20', require_approval: m}]\n")
+    report = lint(file.policies, World(contracts={"payments.refund": contract()}))
+    hints = [finding.mistake.hint for finding in report.findings if finding.code == "POL004"]
+    assert hints == ["the rules of a base come first, mine/base.2 is in base.yaml: remove the rule here, or extend another base"]
+
+
 ROLES = BASE.replace("version: 1\n", "version: 1\nroles: {manager: [dana, eve]}\n")
 
 

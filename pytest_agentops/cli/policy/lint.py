@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import CaseFileError
 from ...schema.sentences import count
+from ..options import from_one
 from .groups import by_suites
 from .sources import add_paths, policies_in, policy_files, write_out
 
@@ -25,7 +26,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--strict", action="store_true", help="warnings, and what could only be looked at in part, are exit 1, too"
     )
-    parser.add_argument("--min-retain-days", type=int, metavar="N", help="how long calls must be kept at least (POL010)")
+    parser.add_argument("--min-retain-days", type=from_one, metavar="N", help="how long calls must be kept at least (POL010)")
     parser.add_argument("--format", choices=("text", "json", "sarif"), default="text")
     parser.add_argument("--output", "-o", type=Path, metavar="FILE", help="write to a file")
 

@@ -20,7 +20,7 @@ from ..opinion import by_tier
 from ..regions import declared_well, rules_builder
 from ..table import Table, each, lowest
 from .finding import Finding, found
-from .pairs import in_pairs
+from .pairs import in_pairs, shadow_cure
 
 SHOWN_CELLS = 4
 """So many cells of an overlap, or boxes of a gap, are findings of their own; the last names the number of the others."""
@@ -125,9 +125,7 @@ def _never(table: Table, policy: Policy, turns: Sequence[Turn]) -> Iterator[Find
             if by:
                 names = " and ".join(f"{other.rule.id} (line {other.rule.line})" for other in by)
                 said = f"rule {rule.id} never decides: it is shadowed by {names}"
-                cure = f"move it before {by[0].rule.id}, or remove it"
-                if rule.verdict != "deny" and all(other.rule.verdict == "deny" for other in by):
-                    cure = "denies always come first: narrow them, or remove the rule"
+                cure = shadow_cure(rule, [other.rule for other in by], policy)
                 yield found("POL004", "error", rule, said, cure, cell=_first(table, turn.true & good))
 
 

@@ -45,14 +45,24 @@ def in_pairs(policy: Policy, tool: BoundTool, findings: list[Finding], partial: 
     shadowed: set[str] = set()
     for one, other in pairs[:MAX_PAIRS]:
         if other.id not in shadowed:
-            finding = _pair(builder, axes, (*asked[one.id], *asked[other.id]), one, other, other is ordered[-1])
+            finding = _pair(builder, axes, (*asked[one.id], *asked[other.id]), one, other, policy, last=other is ordered[-1])
             findings += [finding] if finding is not None else []
             if finding is not None and finding.code == "POL004":
                 shadowed.add(other.id)
 
 
+def shadow_cure(rule: Rule, by: Sequence[Rule], policy: Policy) -> str:
+    """What to do with a rule to which others leave nothing; denies, and what a base says, come first wherever it stands."""
+    if rule.verdict != "deny" and all(other.verdict == "deny" for other in by):
+        return "denies always come first: narrow them, or remove the rule"
+    if by[0].file != policy.file:
+        where = "here" if rule.file == policy.file else "in the base"
+        return f"the rules of a base come first, {by[0].id} is in {by[0].file}: remove the rule {where}, or extend another base"
+    return f"move it before {by[0].id}, or remove it"
+
+
 def _pair(
-    builder: Builder, axes: Sequence[Axis], asked: Sequence[Predicate], one: Rule, other: Rule, last: bool
+    builder: Builder, axes: Sequence[Axis], asked: Sequence[Predicate], one: Rule, other: Rule, policy: Policy, *, last: bool
 ) -> Finding | None:
     table = builder.projected(axes, asked, PAIR_CAP)
     if table is None:
@@ -62,7 +72,7 @@ def _pair(
     if later and not later & ~taken and table.is_exact(one.condition) and table.is_exact(other.condition):
         said = f"rule {other.id} never decides: it is shadowed by {one.id} (line {one.line})"
         shown = next(table.box_words(box) for box, _ in table.boxes(later, 1))
-        return found("POL004", "error", other, said, f"move it before {one.id}, or remove it", cell=shown)
+        return found("POL004", "error", other, said, shadow_cure(other, [one], policy), cell=shown)
     both = first & later
     if not both or "deny" in (one.verdict, other.verdict) or one.effect == other.effect or (last and other.condition is None):
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from urllib.parse import quote
 
 from ...schema.values import JsonObject
 from .finding import CODES, Finding, Report
@@ -39,7 +40,7 @@ def _result(finding: Finding) -> JsonObject:
         "locations": [
             {
                 "physicalLocation": {
-                    "artifactLocation": {"uri": m.file, "uriBaseId": "%SRCROOT%"},
+                    "artifactLocation": {"uri": quote(m.file), "uriBaseId": "%SRCROOT%"},
                     "region": {"startLine": m.line, "startColumn": m.col},
                 }
             }

@@ -62,6 +62,10 @@ def test_clean_is_said_and_an_error_is_exit_1(shop: Path, policy: Run) -> None:
     assert code == 1
     assert "POL004 error: rule payments.refund/2 never matches" in out
     (shop / "cases" / "policy.yaml").write_text(CLEAN)
+    for number in ("-5", "0", "x"):
+        code, _, err = policy("lint", f"--min-retain-days={number}")
+        assert code == 2
+        assert f"'{number}': expected a whole number from 1" in err
     assert "keeps calls 30 days, at least 90 are asked for" in policy("lint", "--min-retain-days", "90")[1]
 
 

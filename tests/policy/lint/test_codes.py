@@ -423,4 +423,7 @@ def test_sarif_is_what_its_schema_wants() -> None:
         assert (region["startLine"], region["startColumn"]) == (finding.mistake.line, finding.mistake.col)
     needed = {"type": "object", "required": ["ruleId", "level", "message", "locations", "partialFingerprints"]}
     assert [v for result in run["results"] for v in violations(needed, result)] == []
+    odd = load_text("version: 1\npolicy: {tool: a, tier: 3, rules: [{require_approval: m}]}\n", file="my pölicies#1%/p q.yaml")
+    place = sarif(lint(odd.policies, World()), version="1")["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"]["uri"] == "my%20p%C3%B6licies%231%25/p%20q.yaml"
     assert len({result["partialFingerprints"]["agentops/v1"] for result in run["results"]}) == len(run["results"])
