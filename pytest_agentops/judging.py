@@ -51,6 +51,10 @@ class Numbers(Protocol):
     def metrics_of(self, suite: str) -> Metrics:
         """The numbers of a suite, also of one without a run."""
 
+    @property
+    def prices(self) -> JsonObject | None:
+        """Which price table the costs are of; None where no model was asked."""
+
     def is_part(self) -> bool:
         """Whether not all cases of the case folders ran."""
 
@@ -114,10 +118,11 @@ class Judging:
         """Suite -> its cases, as the results have them."""
         wanted = None if only is None else set(only)
         cases: dict[str, list[Tried]] = {}
+        prices = self.numbers.prices
         for text in self.numbers.results.texts():
             case = loads(text)
             if wanted is None or case["suite"] in wanted:
-                cases.setdefault(case["suite"], []).append(tried(case))
+                cases.setdefault(case["suite"], []).append(tried(case, prices))
         return cases
 
     def _group(self, name: str, suite: JsonObject, cases: dict[str, list[Tried]], stopped: str) -> Group:

@@ -232,6 +232,11 @@ class Summary:
             self._collected(own.cases, own.python_cases, own.hidden.files)
             self._look_at_spending()
 
+    @property
+    def prices(self) -> JsonObject | None:
+        """Which price table the costs are of; None where no model was asked."""
+        return price_table(self.total)
+
     def metrics_of(self, suite: str) -> Metrics:
         """The numbers of a suite, also of one without a run."""
         return self.suites.get(suite, Tally()).metrics()
@@ -270,7 +275,7 @@ class Summary:
                 },
                 selection="partial" if self.is_part() else "all",
                 audit=self.audit.as_json(),
-                prices=price_table(self.total),
+                prices=self.prices,
                 gates=self.gating.as_json(""),
                 asked=asked(
                     self.gating.suites,

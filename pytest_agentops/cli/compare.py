@@ -52,13 +52,20 @@ def _sides(options: argparse.Namespace) -> tuple[list[Tried], list[Tried], tuple
     if options.variants is None:
         if len(files) != 2:
             raise NoCompare(f"{count(len(files), 'file')}: expected two, or one with --variants A B")
-        first, second = ([tried(case) for case in _cases(path)] for path in files)
+        first, second = (_tried(path) for path in files)
         return first, second, (str(files[0]), str(files[1]))
     if len(files) != 1:
         raise NoCompare("--variants compares within one file")
     a, b = options.variants
     cases = list(_cases(files[0]))
     return _of_variant(cases, a), _of_variant(cases, b), (a, b)
+
+
+def _tried(path: Path) -> list[Tried]:
+    from ..reports.results import stream
+
+    head, cases = stream(path)
+    return [tried(case, head.get("prices")) for case in cases]
 
 
 def _cases(path: Path) -> Iterator[JsonObject]:

@@ -96,6 +96,7 @@ def _as_json(one: Tried) -> JsonObject:
         "digest": one.digest,
         "tags": list(one.tags),
         "pins": one.pins,
+        **({"prices": one.prices} if one.prices is not None else {}),
     }
 
 
@@ -212,8 +213,12 @@ def _record(entry: Json) -> Tried | str:
         return f"{entry['id']}: tags is {tags!r}, expected a list of texts"
     if not (pins is None or isinstance(pins, dict)) or not (digest is None or isinstance(digest, str)):
         return f"{entry['id']}: pins or digest is not what the update writes"
+    prices = entry.get("prices")  # baselines of before had none
+    if not (prices is None or isinstance(prices, str)):
+        return f"{entry['id']}: prices is {prices!r}, expected the name of a price table"
     counts = {key: entry[key] for key in (*_COUNTS, *_MAYBE)}
-    return Tried(id=entry["id"], mode=entry["mode"], cost_usd=known, digest=digest, tags=tuple(tags), pins=pins, **counts)
+    words = {"id": entry["id"], "mode": entry["mode"], "digest": digest, "pins": pins, "prices": prices}
+    return Tried(cost_usd=known, tags=tuple(tags), **words, **counts)
 
 
 def _is_count(value: Json) -> bool:

@@ -85,10 +85,21 @@ def cost(pairs: Pairs, spec: CostRegression, *, exact: bool, in_sum: bool = Fals
     was, now = sum((w for *_, w, _ in known), Decimal(0)), sum((n for *_, n in known), Decimal(0))
     finding.measured, finding.baseline = money.text(now), money.text(was)
     finding.why = f"cost ${finding.baseline} → ${finding.measured}"
+    tables = sorted({f"{b.prices} → {a.prices}" for b, a in pairs if b.prices and a.prices and b.prices != a.prices})
+    if tables:
+        finding.why += f" (of two price tables: {'; '.join(tables)})"
     more = sorted(((n - w, f"{a.id} ${money.text(w)} → ${money.text(n)}") for _, a, w, n in known if n > w), reverse=True)
     finding.details += [f"dearer: {some((text for _, text in more), NAMED)}"] if more else []
     if exact:
         return _cost_of_replay(finding, pairs, spec, in_sum=in_sum)
+    _cost_of_live(finding, known, spec)
+    if tables:
+        _tokens_of_live(finding, pairs, spec)
+    return finding
+
+
+def _cost_of_live(finding: Finding, known: Sequence[tuple[Tried, Tried, Decimal, Decimal]], spec: CostRegression) -> None:
+    """The cases' ratios of mean cost against the tolerance; what cost nothing before has none."""
     priced = [(float(w / b.trials), float(n / a.trials)) for b, a, w, n in known if w and n]
     free = [a.id for _, a, w, n in known if not w and n]
     if free:
@@ -101,16 +112,35 @@ def cost(pairs: Pairs, spec: CostRegression, *, exact: bool, in_sum: bool = Fals
             finding.why += f", {signed(ratio.ratio - 1)} a trial"
         if finding.result == "inconclusive":
             finding.details.append("a change of cost is proven by two cases or more that cost something before and now")
-        return finding
+        return
     assert ratio.low is not None
     assert ratio.high is not None
     span = f"[{signed(ratio.low - 1)}, {signed(ratio.high - 1)}]"
-    finding.why += f", {signed(ratio.ratio - 1)} a trial {span}, tolerated {limit}"
+    finding.why += f", {signed(ratio.ratio - 1)} a trial {span}, tolerated {signed(spec.tolerance)}"
     finding.p, finding.alpha, finding.test = ratio.p, spec.alpha, "paired t of log cost"
     finding.worse = ratio.ratio > 1 + spec.tolerance
     if free and not finding.worse:
         finding.result = "inconclusive"
-    return finding
+
+
+def _tokens_of_live(finding: Finding, pairs: Pairs, spec: CostRegression) -> None:
+    """Tokens are tested, too, where dollars are of two price tables: lower prices may not hide more use. Both share the p."""
+    if any(one.tokens is None for pair in pairs for one in pair):
+        finding.result = "inconclusive"
+        finding.why += ", tokens unknown"
+        return
+    used = [((b.tokens or 0) / b.trials, (a.tokens or 0) / a.trials) for b, a in pairs if b.tokens and a.tokens]
+    ratio = statistics.cost_ratio(used, spec.tolerance)
+    if ratio is None:
+        return
+    finding.why += f", tokens {signed(ratio.ratio - 1)} a trial"
+    more = ratio.ratio > 1 + spec.tolerance
+    if ratio.p is None:
+        finding.result = "inconclusive" if more else finding.result
+        return
+    finding.p = min(1.0, 2 * min(ratio.p, 1.0 if finding.p is None else finding.p))
+    finding.alpha, finding.test = spec.alpha, "paired t of log cost and of log tokens"
+    finding.worse = finding.worse or more
 
 
 def _cost_of_replay(finding: Finding, pairs: Pairs, spec: CostRegression, *, in_sum: bool) -> Finding:

@@ -43,6 +43,8 @@ class Tried:
     """Runs that are no trials."""
     unpaid: int = 0
     """Runs for which the budget of the session or of the suite did not suffice."""
+    prices: str | None = None
+    """The price table that the cost is of; None where no model was asked, or nobody said."""
 
     @property
     def suite(self) -> str:
@@ -52,8 +54,9 @@ class Tried:
 NOWHERE = "nowhere (counterfactual or unanswerable)"
 
 
-def tried(case: JsonObject) -> Tried:
-    """A case of a results file."""
+def tried(case: JsonObject, prices: JsonObject | None = None) -> Tried:
+    """A case of a results file, whose head names its price table."""
+    asked_a_model = any((run.get("costs") or {}).get("models") for run in case["trials"])
     counted = [run for run in case["trials"] if "counterfactual" not in run.get("labels", ())]
     runs = [run for run in counted if run["outcome"] != "unanswerable"]
     modes = sorted({run["mode"] for run in case["trials"]})
@@ -76,6 +79,7 @@ def tried(case: JsonObject) -> Tried:
         pins=case["trials"][-1].get("pins") if case["trials"] else None,
         left_out=len(case["trials"]) - len(runs),
         unpaid=sum(UNPAID in run.get("labels", ()) for run in case["trials"]),
+        prices=f"{prices['source']} {prices['version']}" if prices and asked_a_model else None,
     )
 
 

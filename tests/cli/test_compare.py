@@ -52,6 +52,16 @@ def test_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     )
 
 
+def test_costs_of_two_price_tables_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paid = {**run(), "costs": {"models": {"m": "0.1"}}}
+    tables = [{"source": "genai-prices", "version": version, "as_of": None} for version in ("1", "2")]
+    a, b = (file(tmp_path, f"{n}.json", case("s/a", paid), prices=table) for n, table in enumerate(tables))
+    assert main(["compare", a, b]) == 0
+    assert "(of two price tables: genai-prices 1 → genai-prices 2)" in capsys.readouterr().out
+    assert main(["compare", a, a]) == 0
+    assert "price tables" not in capsys.readouterr().out
+
+
 def test_exit_codes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     a = file(tmp_path, "a.json", case("s/a", run()), case("t/b", run()))
     other = file(tmp_path, "o.json", case("x/a", run()))

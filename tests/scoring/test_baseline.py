@@ -241,6 +241,20 @@ def test_a_key_twice_and_a_file_that_is_nested_too_deeply() -> None:
         parse("[" * 100_000)
 
 
+def test_a_record_names_its_price_table_where_a_model_was_asked() -> None:
+    run = {"success": True, "outcome": "completed", "mode": "live", "cost_usd": "1", "tokens": {"input": 1, "output": 1}}
+    case = {"id": "s/a", "variant": None, "digest": "d", "trials": [{**run, "costs": {"models": {"m": "1"}}}]}
+    table = {"source": "genai-prices", "version": "9", "as_of": None}
+    found = tried(case, table)
+    assert found.prices == "genai-prices 9"
+    text = Baseline([found]).text()
+    assert [one.prices for one in parse(text)] == ["genai-prices 9"]
+    assert tried({**case, "trials": [run]}, table).prices is tried(case).prices is None
+    assert "prices" not in Baseline([tried(case)]).text()
+    with pytest.raises(BaselineError, match=":3:1: edited by hand: s/a: prices is 7"):
+        parse(text.replace('"genai-prices 9"', "7"))
+
+
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "b").write_bytes(b"\xff")
     with pytest.raises(BaselineError, match=r"^b:1:1: it is not UTF-8"):

@@ -207,6 +207,32 @@ def test_cost_at_its_edges() -> None:
     assert of(["1", "1", "1"], ["3", "3.1", "3.2"]).result == "fail"
 
 
+def test_lower_prices_hide_no_tokens() -> None:
+    """Where both sides are of one table dollars say it all; of two, tokens are tested beside them."""
+    gates = Gates(cost_regression=CostRegression())
+    before = [case(f"c{i}", 5, cost="1", tokens=100 + i, prices="t 1") for i in range(6)]
+
+    def of(prices: str | None, tokens: list[int | None], cost: str = "0.92") -> GateResult:
+        now = [case(f"c{i}", 5, cost=cost, tokens=t, prices=prices) for i, t in enumerate(tokens)]
+        return judged(gates, now, before[: len(now)])["cost_regression"]
+
+    more: list[int | None] = [10_000 + 70 * i for i in range(6)]
+    hidden = of("t 2", more)
+    assert hidden.result == "fail"
+    assert hidden.why.startswith("cost $6 → $5.52 (of two price tables: t 1 → t 2), ")
+    assert "(paired t of log cost and of log tokens p=" in hidden.why
+    assert of("t 1", more).result == of(None, more).result == "pass"
+    assert of("t 2", [100 + i for i in range(6)]).result == "pass"
+    assert of("t 2", [0] * 6).result == "pass"
+    assert of("t 2", [100] * 6, cost="2").result == "fail"
+    assert of("t 2", more[:1]).result == "inconclusive"
+    assert of("t 2", [100]).result == "pass"
+    unknown = of("t 2", [None] * 6)
+    assert (unknown.result, "tokens unknown" in unknown.why) == ("inconclusive", True)
+    replays = judged(gates, replayed([replace(one, prices="t 2") for one in before]), replayed(before))["cost_regression"]
+    assert (replays.result, "of two price tables" in replays.why) == ("pass", True)
+
+
 @pytest.mark.parametrize("regime", ["live", "replay"])
 @pytest.mark.parametrize("name", ["intervention_rate", "unexpected_policy_blocks"])
 def test_watched_counts(name: str, regime: str) -> None:
