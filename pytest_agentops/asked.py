@@ -9,12 +9,18 @@ from .schema.values import JsonObject
 
 
 def asked(
-    suites: Mapping[str, JsonObject], gates: Sequence[str], *, whole_folders: bool, baseline: str | None = None
+    suites: Mapping[str, JsonObject],
+    gates: Sequence[str],
+    *,
+    whole_folders: bool,
+    baseline: str | None = None,
+    compared: bool = False,
 ) -> JsonObject:
-    """The suites that were collected with their gates, the gates over the session, whether no case folder was left out, and
-    where the baseline is, from the rootdir.
+    """The suites that were collected with their gates, the gates over the session, whether no case folder was left out, where
+    the baseline is, from the rootdir, and whether it was there to compare with.
     """
-    where = {} if baseline is None else {"baseline": baseline}
+    where: JsonObject = {} if baseline is None else {"baseline": baseline}
+    where |= {"compared": True} if compared else {}
     return {"suites": dict(sorted(suites.items())), "gates": list(gates), "whole_folders": whole_folders, **where}
 
 

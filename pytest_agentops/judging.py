@@ -153,8 +153,13 @@ class Judging:
             no_baseline=self._no_baseline(),
         )
 
+    @property
+    def compares(self) -> bool:
+        """Whether there is a baseline to compare with."""
+        return self.baseline is not None and self.terms.baseline == "check"
+
     def _before(self, now: list[Tried], suites: list[str] | None) -> list[Tried] | None:
-        if self.baseline is None or self.terms.baseline != "check":
+        if self.baseline is None or not self.compares:
             return None
         return self.baseline.against(now, suites)
 

@@ -282,6 +282,7 @@ class Summary:
                     self.settings.gates,
                     whole_folders=self._has_all_folders(),
                     baseline=self.settings.baseline_file.relative_to(self.settings.rootdir).as_posix(),
+                    compared=self.gating.compares,
                 ),
             )
         except OSError as error:

@@ -48,6 +48,8 @@ class Union:
         self.session_gates: list[str] | None = None
         self.baseline_name: str | None = None
         """What the shards were judged by, from their rootdir."""
+        self.compared = False
+        """Whether a shard had a baseline to compare with."""
         self.prices: JsonObject | None = None
         self.failed: list[str] = []
         """Why it cannot be better than a fail, a sentence each."""
@@ -93,6 +95,7 @@ class Union:
             raise NoMerge(f"{path}: it has other gates over the session than the shards before")
         self.session_gates = known["gates"]
         self.baseline_name = known.get("baseline", self.baseline_name)
+        self.compared = self.compared or known.get("compared", False)
         self.whole_folders = self.whole_folders or known["whole_folders"]
         prices = head.get("prices")
         if prices is not None and self.prices not in (None, prices):
@@ -149,6 +152,9 @@ class Union:
             gates=tuple(self.session_gates or ()),
             where="agentops_gates",
         )
+        if self.compared and not file.is_file():
+            cure = "run merge where the project is, or name the file with --baseline"
+            self.failed.append(f"{file}: the baseline that the shards had is not here: {cure}")
         self.gating = _UnionJudging(terms, self)
         self.gating.suites = self.asked
         self.gating.judge("")
@@ -194,7 +200,13 @@ class Union:
             selection="partial" if self.is_part() else "all",
             prices=self.prices,
             gates=gating.as_json(""),
-            asked=asked(self.asked, self.session_gates or (), whole_folders=self.whole_folders, baseline=self.baseline_name),
+            asked=asked(
+                self.asked,
+                self.session_gates or (),
+                whole_folders=self.whole_folders,
+                baseline=self.baseline_name,
+                compared=self.compared,
+            ),
         )
 
 

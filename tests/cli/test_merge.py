@@ -196,6 +196,49 @@ def test_a_shard_that_failed_without_a_failing_case_fails_the_whole(project: Pro
     assert "it failed for another reason than a case" in capsys.readouterr().out
 
 
+def test_a_baseline_that_the_shards_had_may_not_be_missing(
+    project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A shard judges no gate of a suite that it ran in part: without the baseline nobody would."""
+    project.suite("- {id: ann, task: one}\n- {id: bob, task: two}\n", head=HEAD + "gates: {success_regression: {}}\n")
+    project.record()
+    project.evals("--agent-baseline=update")
+    parts = [str(project.path / f"{name}.json") for name in ("ann", "bob")]
+    for part in parts:
+        project.evals(f"--agent-report=json:{part}", "-k", Path(part).stem)
+    assert main(["merge", *parts]) == 0
+    monkeypatch.chdir(tmp_path)
+    capsys.readouterr()
+    assert main(["merge", *parts]) == 1
+    assert f"{tmp_path / 'agentops-baseline.json'}: the baseline that the shards had is not here: run" in capsys.readouterr().out
+    assert main(["merge", *parts, "--baseline", str(project.path / "agentops-baseline.json")]) == 0
+
+
+def test_the_price_table_of_the_baseline_may_be_another(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paid = {**made.run(mode="live"), "costs": {"models": {"m": "0.1"}}}
+    cases = [{**made.case(f"s/c{i}", paid), "digest": "d", "status": "passed"} for i in range(2)]
+    tables = [{"source": "genai-prices", "version": version, "as_of": None} for version in ("1", "2")]
+    Baseline(tried(one, tables[0]) for one in cases).write(tmp_path / "b.json")
+    suite = {
+        "file": "s.yaml",
+        "gates": {"cost_regression": {}},
+        "places": {"cost_regression": [3, 1]},
+        "variants": 2,
+        "trials": 2,
+    }
+    head = made.results(*cases, mode="live")
+    with Results() as file:
+        for one in head.pop("cases"):
+            file.add(dumps(one))
+        asked = {"suites": {"s": suite}, "gates": [], "whole_folders": True}
+        file.write(tmp_path / "r.json", **{**head, "prices": tables[1]}, asked=asked)
+    main(["merge", str(tmp_path / "r.json"), "--baseline", str(tmp_path / "b.json")])
+    assert (
+        "cost_regression: pass: cost $0.2 → $0.2 (of two price tables: genai-prices 1 → genai-prices 2)"
+        in capsys.readouterr().out
+    )
+
+
 def test_a_file_that_is_none(project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["merge", str(tmp_path / "no.json")]) == 1
     assert "there is no results file" in capsys.readouterr().err
