@@ -12,14 +12,14 @@ from .errors import BaselineError
 from .loading.gates import gates_of, session_gates
 from .reports.results import BuildVerdict, Results
 from .schema.gates import Gates
-from .schema.sentences import count, some
+from .schema.sentences import some
 from .schema.values import JsonObject, loads
 from .schema.verdict import Metrics
 from .scoring import baseline as baselines
 from .scoring.baseline import Baseline
 from .scoring.gates import NO_BASELINE, GateResult, Group, judge
 from .scoring.metrics import Tally
-from .scoring.tried import Tried, match, tried
+from .scoring.tried import Tried, left_out, match, tried
 from .settings import BaselineWord
 
 SHOWN = 10
@@ -170,13 +170,8 @@ class Judging:
 
     def _part(self, suite: JsonObject, now: list[Tried]) -> str:
         """Why a suite did not run whole; an empty string if it did."""
-        unpaid = sum(one.unpaid for one in now)
-        if unpaid:
-            return f"the budget was used up before or in {count(unpaid, 'run')} of {suite['file']}"
-        if len(now) < suite["variants"]:
-            return f"{len(now)} of {suite['variants']} cases of {suite['file']} ran"
-        trials = sum(one.trials + one.left_out for one in now)
-        return "" if trials >= suite["trials"] else f"{trials} of {suite['trials']} trials of {suite['file']} ran"
+        trials, unpaid = sum(one.trials + one.left_out for one in now), sum(one.unpaid for one in now)
+        return left_out(suite, cases=len(now), trials=trials, unpaid=unpaid)
 
     # ---- telling
 

@@ -94,7 +94,10 @@ class Union:
         if self.session_gates not in (None, known["gates"]):
             raise NoMerge(f"{path}: it has other gates over the session than the shards before")
         self.session_gates = known["gates"]
-        self.baseline_name = known.get("baseline", self.baseline_name)
+        baseline = known.get("baseline")
+        if baseline is not None and self.baseline_name not in (None, baseline):
+            raise NoMerge(f"{path}: it was judged by another baseline ({baseline}) than the shards before ({self.baseline_name})")
+        self.baseline_name = baseline or self.baseline_name
         self.compared = self.compared or known.get("compared", False)
         self.whole_folders = self.whole_folders or known["whole_folders"]
         prices = head.get("prices")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from ..schema.values import Json, JsonObject, canonical, dumps, loads
+from ..schema.values import Json, JsonObject, canonical, dumps, loads, written
 
 _DOMAIN = b"agentops.action.v1\0"
 
@@ -35,7 +35,7 @@ class Action:
         """Computed anew each time, so that arguments that somebody changed in place are seen."""
         bound = {"tool": self.tool, "args": self.args, "principal": self.principal, "rule": self.rule, "trial": self.trial}
         text = dumps(_exact({**bound, "under": self.under, "more": self.more}), sort_keys=True)
-        return "sha256:" + hashlib.sha256(_DOMAIN + text.encode("utf-8", "backslashreplace")).hexdigest()
+        return "sha256:" + hashlib.sha256(_DOMAIN + written(text)).hexdigest()
 
     @property
     def requesters(self) -> frozenset[str]:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Literal, TypeAlias, get_args
 
 from ..errors import AgentOpsError
-from ..schema.values import Json, JsonObject, decimal, once
+from ..schema.values import Json, JsonObject, decimal, once, written
 
 VERSION = 1
 GENESIS = "0" * 64
@@ -78,7 +78,7 @@ def canon(value: Json) -> bytes:
 
     A lone surrogate, which UTF-8 cannot say, is written as its JSON escape: an agent must not break the log with a name.
     """
-    return _ENCODER.encode(value).encode("utf-8", "backslashreplace")
+    return written(_ENCODER.encode(value))
 
 
 def hash_of(record: Mapping[str, Json]) -> str:

@@ -12,6 +12,7 @@ from ..errors import AgentOpsError
 from ..schema.disk import append_line
 from ..schema.run import UNPAID
 from ..schema.values import Json, JsonObject, dumps, loads
+from ..scoring.tried import left_out
 from . import git
 from .results import stream
 
@@ -56,8 +57,8 @@ class Seen:
 
     cases: int = 0
     trials: int = 0
-    unpaid: bool = False
-    """Whether one of its runs was left without money: what is measured then is the limit."""
+    unpaid: int = 0
+    """Its runs that a budget stopped: what is measured then is the limit."""
     file: str | None = None
     modes: set[str] = field(default_factory=set)
     pins: dict[str, dict[str, Json]] = field(default_factory=dict)
@@ -68,7 +69,7 @@ class Seen:
         self.file = self.file or case.get("file")
         for run in runs:
             self.trials += 1
-            self.unpaid = self.unpaid or UNPAID in run.get("labels", ())
+            self.unpaid += UNPAID in run.get("labels", ())
             self.modes.add(run["mode"])
             pins = run.get("pins") or {}
             for pin in _PINS:
@@ -136,12 +137,10 @@ def _entry(head: JsonObject, seen: Mapping[str, Seen], commit: str | None, now: 
 
 def is_whole(results: JsonObject, suite: str, seen: Seen) -> bool:
     """Whether a suite ran with all its cases and all their trials, and none for want of money, as far as the file tells."""
-    if seen.unpaid:
-        return False
     known = (results.get("asked") or {}).get("suites", {}).get(suite)
     if known is not None:
-        return seen.cases >= int(known["variants"]) and seen.trials >= int(known.get("trials", 0))
-    return bool(results["selection"] == "all")
+        return not left_out(known, cases=seen.cases, trials=seen.trials, unpaid=seen.unpaid)
+    return bool(results["selection"] == "all") and not seen.unpaid
 
 
 def read(path: Path) -> tuple[dict[str, list[Session]], int]:

@@ -114,9 +114,6 @@ def needs_baseline(gates: Gates) -> bool:
     return any(compares) or any(gate is not None and gate.regression_alpha is not None for gate in watched)
 
 
-Finder: TypeAlias = Callable[[Group, Matched], Finding]
-
-
 def _find(group: Group, name: str, matched: Matched | None) -> Finding:
     if group.lost and name == "task_success_rate":
         return limits.lost(group.gates.task_success_rate, group.metrics, group.lost)

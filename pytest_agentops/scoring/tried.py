@@ -93,6 +93,16 @@ def _sum(numbers: Iterable[int | None]) -> int | None:
     return known
 
 
+def left_out(suite: JsonObject, *, cases: int, trials: int, unpaid: int) -> str:
+    """Why a suite did not run whole, by what is known of it (`asked` of the results); an empty string if it did."""
+    if unpaid:
+        return f"the budget was used up before or in {count(unpaid, 'run')} of {suite['file']}"
+    if cases < suite["variants"]:
+        return f"{cases} of {suite['variants']} cases of {suite['file']} ran"
+    planned = suite.get("trials", 0)  # results of before did not say
+    return "" if trials >= planned else f"{trials} of {planned} trials of {suite['file']} ran"
+
+
 def successes(before: Tried, after: Tried) -> Pair:
     """A case twice, by its successes."""
     return Pair(before.successes, before.trials, after.successes, after.trials)

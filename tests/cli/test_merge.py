@@ -167,6 +167,14 @@ def test_a_case_of_two_shards_is_an_error(project: Project, capsys: pytest.Captu
     assert f"{part}: demo/cyd is in {whole}, too; each case belongs to one shard" in capsys.readouterr().err
 
 
+def test_shards_that_were_judged_by_two_baselines(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    _, (one, two) = sessions(project, ("-k", "cyd"), ("-k", "bob"))
+    other = edited(two, asked=lambda known: {**known, "baseline": "own.json"})
+    assert main(["merge", str(one), other]) == 1
+    said = "it was judged by another baseline (own.json) than the shards before (agentops-baseline.json)"
+    assert said in capsys.readouterr().err
+
+
 def test_what_is_no_shard_of_the_same_session(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     _, (one, two) = sessions(project, ("-k", "cyd"), ("-k", "bob"))
     known = json.loads(two.read_text())["asked"]

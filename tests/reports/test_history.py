@@ -60,7 +60,7 @@ def test_a_suite_that_ran_in_part_is_no_point_of_its_history(tmp_path: Path) -> 
     path = written(tmp_path, {**results(case("s/a", run())), "selection": "partial"})
     remember(path, now=DAY)
     assert read(path.parent / "history.jsonl") == ({}, 0)
-    asked = {"selection": "partial", "asked": {"suites": {"s": {"variants": 2, "trials": 6}}}}
+    asked = {"selection": "partial", "asked": {"suites": {"s": {"file": "s.yaml", "variants": 2, "trials": 6}}}}
     counts = [(1, 6), (2, 5), (2, 6)]
     assert [is_whole(asked, "s", Seen(cases=cases, trials=trials)) for cases, trials in counts] == [False, False, True]
     assert not is_whole(asked, "s", Seen(cases=2, trials=6, unpaid=True))
